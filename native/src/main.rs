@@ -1,0 +1,2 @@
+//! pagescope.
+fn main() {}
