@@ -1,1 +1,18 @@
-//! The model.
+//! What pagescope is about, with no I/O: addresses, mappings, page states, events, the trace
+//! format and the model that replays it.
+//!
+//! Data flows one way: bytes of a trace -> [`jsonl::read`] -> [`event::Event`]s ->
+//! [`model::AddressSpace::apply`] -> a [`model::Change`] that a view can show.
+//!
+//! Invariants: addresses are 64 bits wide on every target ([`addr::Addr`]), nothing here reads a
+//! file or a clock, and no input makes it panic.
+
+pub mod addr;
+pub mod event;
+pub mod header;
+pub mod interval;
+pub mod jsonl;
+pub mod mapping;
+pub mod model;
+pub mod page;
+pub mod timeline;

@@ -1,0 +1,13 @@
+//! The interchange form: a header object, then one event a line. See `docs/trace-format.md`.
+
+mod fields;
+pub(crate) mod hex_bytes;
+mod read;
+mod write;
+
+pub(crate) use fields::take_fields;
+pub use read::{Problem, ReadError, Reason, Trace, read};
+pub use write::{event_line, header_line};
+
+/// No line may be longer, in bytes: a snapshot of 100,000 mappings fits.
+pub const MAX_LINE_BYTES: usize = 64 << 20;

@@ -1,0 +1,50 @@
+//! Lines of a trace.
+
+use crate::event::Event;
+use crate::header::Header;
+
+/// The header's line, with its line break.
+///
+/// # Errors
+/// Only when serde cannot write a value, which no header that was read or built causes.
+pub fn header_line(header: &Header) -> Result<String, serde_json::Error> {
+    let mut line = serde_json::to_string(header)?;
+    line.push('\n');
+    Ok(line)
+}
+
+/// An event's line, with its line break: envelope first, then the kind's fields, then unknown ones.
+///
+/// # Errors
+/// Only when serde cannot write a value, which no event that was read or built causes.
+pub fn event_line(event: &Event) -> Result<String, serde_json::Error> {
+    let envelope = Envelope {
+        seq: event.seq,
+        t: event.time_ns,
+        pid: event.pid,
+        tid: event.tid,
+        kind: event.kind.name(),
+    };
+    let parts =
+        [serde_json::to_string(&envelope)?, event.kind.fields_json()?, serde_json::to_string(&event.extra)?];
+    let mut line = String::with_capacity(parts.iter().map(String::len).sum());
+    for object in &parts {
+        let fields = object.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
+        if !fields.is_empty() {
+            line.push(if line.is_empty() { '{' } else { ',' });
+            line.push_str(fields);
+        }
+    }
+    line.push_str("}\n");
+    Ok(line)
+}
+
+/// The fields that every event has, in the order in which a person reads them.
+#[derive(serde::Serialize)]
+struct Envelope<'a> {
+    seq: u64,
+    t: u64,
+    pid: u32,
+    tid: u32,
+    kind: &'a str,
+}

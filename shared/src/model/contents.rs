@@ -1,0 +1,46 @@
+//! The bytes that were recorded: known only where a lesson read or wrote them.
+
+use crate::addr::{Addr, Range};
+use crate::interval::{Cut, IntervalMap};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Contents {
+    bytes: IntervalMap<Piece>,
+}
+
+/// The bytes from the start of a range on; there may be more of them than the range has room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    all: Arc<[u8]>,
+    from: usize,
+}
+
+impl Cut for Piece {
+    fn advanced(&self, by: u64) -> Self {
+        let by = usize::try_from(by).unwrap_or(usize::MAX);
+        Self { all: Arc::clone(&self.all), from: self.from.saturating_add(by) }
+    }
+}
+
+impl Contents {
+    pub(super) fn record(&mut self, addr: Addr, bytes: &[u8]) {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let Ok(range) = Range::from_len(addr, len) {
+            self.bytes.insert(addr.0, range.end().0, Piece { all: bytes.into(), from: 0 });
+        }
+    }
+
+    pub(super) fn forget(&mut self, gone: Range) {
+        self.bytes.remove(gone.start().0, gone.end().0);
+    }
+
+    pub(super) fn overlapping(&self, within: Range) -> impl Iterator<Item = (Addr, &[u8])> + '_ {
+        self.bytes.overlapping(within.start().0, within.end().0).filter_map(move |(s, e, piece)| {
+            let (from, to) = (s.max(within.start().0), e.min(within.end().0));
+            let skip = usize::try_from(from - s).ok()?.checked_add(piece.from)?;
+            let len = usize::try_from(to - from).ok()?;
+            Some((Addr(from), piece.all.get(skip..skip.checked_add(len)?)?))
+        })
+    }
+}

@@ -1,0 +1,157 @@
+use super::*;
+use crate::addr::Frame;
+use crate::event::{Asked, Unmap};
+use crate::mapping::Protection;
+use crate::page::Run;
+use std::num::NonZeroU64;
+
+const PAGE: u64 = 4096;
+
+fn pages(first: u64, count: u64) -> Range {
+    Range::from_len(Addr(first * PAGE), count * PAGE).unwrap()
+}
+
+fn anonymous() -> Attributes {
+    Attributes {
+        protection: Protection { read: true, write: true, execute: false },
+        sharing: Sharing::Private,
+        backing: Backing::Anonymous,
+    }
+}
+
+fn file(offset: u64) -> Attributes {
+    let backing =
+        Backing::File { path: "/lib/x".into(), offset: Addr(offset), dev: "fe:00".into(), inode: 7 };
+    Attributes { backing, ..anonymous() }
+}
+
+fn map(range: Range, attributes: Attributes) -> EventKind {
+    let asked = Asked { addr: range.start(), len: range.bytes(), flags: Vec::new() };
+    EventKind::Map(Map { asked, range, attributes })
+}
+
+fn unmap(range: Range) -> EventKind {
+    EventKind::Unmap(Unmap { asked: Asked { addr: range.start(), len: 1, flags: Vec::new() }, range })
+}
+
+fn access(access: AccessType, addr: u64, bytes: &[u8]) -> EventKind {
+    EventKind::Access(Access { access, addr: Addr(addr), bytes: bytes.to_vec() })
+}
+
+fn run(pages: u64, state: PageState, frame: Option<u64>) -> Run {
+    Run { pages: NonZeroU64::new(pages).unwrap(), state, huge: false, frame: frame.map(Frame) }
+}
+
+fn observed(range: Range, runs: Vec<Run>) -> EventKind {
+    EventKind::Observed(Observed { range, source: "test".into(), runs })
+}
+
+fn space(events: &[EventKind]) -> AddressSpace {
+    let mut space = AddressSpace::new(PageSize::FOUR_KIB);
+    for event in events {
+        space.apply(event);
+    }
+    space
+}
+
+#[test]
+fn unmap_in_the_middle_splits_and_moves_the_file_offset() {
+    let mut space = space(&[map(pages(10, 10), file(0x3000))]);
+    let change = space.apply(&unmap(pages(13, 2)));
+    let ranges: Vec<_> = space.mappings().map(|m| (m.range, m.attributes)).collect();
+    assert_eq!(ranges, vec![(pages(10, 3), file(0x3000)), (pages(15, 5), file(0x8000))]);
+    assert_eq!(change.removed, vec![Mapping { range: pages(13, 2), attributes: file(0x6000) }]);
+    assert_eq!(space.page_at(Addr(14 * PAGE)), None);
+    assert_eq!(space.page_at(Addr(15 * PAGE)), Some(Page::inferred(PageState::Untouched)));
+}
+
+#[test]
+fn unmap_of_a_hole_changes_nothing() {
+    let mut space = space(&[map(pages(10, 1), anonymous())]);
+    assert_eq!(space.apply(&unmap(pages(20, 4))), Change::default());
+}
+
+#[test]
+fn map_over_a_mapping_takes_its_place() {
+    let mut space = space(&[map(pages(10, 4), anonymous()), access(AccessType::Write, 11 * PAGE, b"x")]);
+    let change = space.apply(&map(pages(11, 2), file(0)));
+    assert_eq!(space.mapping_count(), 3);
+    assert_eq!(change.removed.len(), 1);
+    assert_eq!(space.page_at(Addr(11 * PAGE)), Some(Page::inferred(PageState::Untouched)));
+    assert_eq!(space.recorded_bytes(pages(10, 4)).count(), 0, "the bytes went with their page");
+}
+
+#[test]
+fn accesses_lead_to_states() {
+    use AccessType::{Read, Write};
+    let shared = Attributes { sharing: Sharing::Shared, ..file(0) };
+    for (attributes, accesses, expected) in [
+        (anonymous(), vec![Read], PageState::ZeroPage),
+        (anonymous(), vec![Read, Write], PageState::Private),
+        (anonymous(), vec![Write, Read], PageState::Private),
+        (file(0), vec![Read], PageState::FileClean),
+        (file(0), vec![Read, Write], PageState::Private),
+        (shared.clone(), vec![Read], PageState::FileClean),
+        (shared, vec![Write], PageState::FileDirty),
+    ] {
+        let mut space = space(&[map(pages(5, 2), attributes)]);
+        for a in &accesses {
+            space.apply(&access(*a, 5 * PAGE + 9, b"ab"));
+        }
+        assert_eq!(space.page_at(Addr(5 * PAGE)), Some(Page::inferred(expected)), "{accesses:?}");
+        assert_eq!(space.page_at(Addr(6 * PAGE)).map(|p| p.state), Some(PageState::Untouched));
+    }
+}
+
+#[test]
+fn observation_beats_inference_and_frames_count_up() {
+    let mut space = space(&[map(pages(5, 8), anonymous())]);
+    let change = space.apply(&observed(
+        pages(5, 6),
+        vec![run(1, PageState::Untouched, None), run(3, PageState::Private, Some(100))],
+    ));
+    let at = |page: u64| space.page_at(Addr(page * PAGE)).unwrap();
+    assert_eq!(
+        (at(7).state, at(7).frame, at(7).provenance),
+        (PageState::Private, Some(Frame(101)), Provenance::Observed)
+    );
+    assert_eq!((at(9).state, at(9).provenance), (PageState::Untouched, Provenance::Observed));
+    assert_eq!((at(11).state, at(11).provenance), (PageState::Untouched, Provenance::Inferred));
+    assert_eq!(change.pages.len(), 3);
+    assert!(change.drift.is_empty());
+}
+
+#[test]
+fn what_cannot_be_is_drift() {
+    let mut space = space(&[map(pages(5, 1), anonymous())]);
+    let touch = space.apply(&access(AccessType::Write, 6 * PAGE - 1, b"ab"));
+    assert_eq!(touch.drift.len(), 1, "half of it is not mapped");
+    assert_eq!(space.page_at(Addr(5 * PAGE)), Some(Page::inferred(PageState::Untouched)));
+    let seen = space.apply(&observed(pages(4, 4), vec![run(4, PageState::Private, None)]));
+    assert_eq!(seen.drift.len(), 1);
+}
+
+#[test]
+fn snapshot_keeps_what_it_confirms() {
+    let mut space = space(&[map(pages(5, 1), anonymous()), access(AccessType::Write, 5 * PAGE, b"hi")]);
+    let kept = Mapping { range: pages(5, 1), attributes: anonymous() };
+    let new = Mapping { range: pages(9, 2), attributes: file(0) };
+    let change = space
+        .apply(&EventKind::Snapshot(Snapshot { mappings: vec![kept, new.clone()], observed: Vec::new() }));
+    assert_eq!(change.created, vec![new]);
+    assert_eq!(change.removed, vec![]);
+    assert_eq!(space.page_at(Addr(5 * PAGE)).map(|p| p.state), Some(PageState::Private));
+    assert_eq!(space.page_at(Addr(9 * PAGE)).map(|p| p.state), Some(PageState::Unknown));
+    let gone = space.apply(&EventKind::Snapshot(Snapshot { mappings: vec![], observed: Vec::new() }));
+    assert_eq!(gone.removed.len(), 2);
+    assert_eq!(space.mapping_count(), 0);
+}
+
+#[test]
+fn a_terabyte_is_one_entry() {
+    let mut space = space(&[map(pages(1 << 20, 1 << 28), anonymous())]);
+    space.apply(&access(AccessType::Write, (1 << 32) + 12345, b"x"));
+    assert_eq!(space.pages.len(), 3);
+    space.apply(&unmap(pages(1 << 20, 1 << 28)));
+    assert!(space.pages.is_empty() && space.mappings.is_empty());
+}

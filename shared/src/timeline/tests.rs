@@ -1,0 +1,73 @@
+use super::*;
+use crate::addr::Addr;
+use crate::jsonl::read;
+use crate::page::PageState;
+
+const GOLDEN: &str = include_str!("../../tests/golden/v1.jsonl");
+const PAGE: Addr = Addr(1 << 32);
+
+fn state(timeline: &Timeline) -> Option<PageState> {
+    timeline.world().processes.get(&4242)?.space.page_at(PAGE).map(|p| p.state)
+}
+
+#[test]
+fn the_lesson_forwards_and_backwards() {
+    let mut timeline = Timeline::new(read(GOLDEN.as_bytes()).unwrap());
+    let expected = [
+        (3, None),
+        (4, Some(PageState::Untouched)),
+        (6, Some(PageState::Private)),
+        (9, None),
+        (7, Some(PageState::Private)),
+        (5, Some(PageState::Untouched)),
+        (0, None),
+    ];
+    for (position, state_there) in expected {
+        timeline.seek(position);
+        assert_eq!((timeline.position(), state(&timeline)), (position, state_there));
+    }
+    timeline.seek(usize::MAX);
+    assert_eq!(timeline.position(), timeline.end());
+    assert!(timeline.world().processes[&4242].ended);
+    assert_eq!(timeline.step_index(), Some(0));
+}
+
+/// Seeking equals replaying, for every pair of positions, changes included.
+#[test]
+fn seeking_equals_replaying() {
+    let mut long = GOLDEN.lines().next().unwrap().to_owned();
+    long.push('\n');
+    for i in 0..300u64 {
+        let at = 1 + (i / 2) % 7;
+        let asked = format!(
+            r#""asked":{{"addr":"{0:#x}","len":1}},"range":["{0:#x}","{1:#x}"]"#,
+            at << 12,
+            (at + 1) << 12
+        );
+        let kind = if i % 2 == 0 {
+            format!(
+                r#""kind":"map",{asked},"protection":"rw-","sharing":"private","backing":{{"type":"anonymous"}}"#
+            )
+        } else if i % 5 == 0 {
+            format!(r#""kind":"unmap",{asked}"#)
+        } else {
+            format!(r#""kind":"access","access":"write","addr":"{:#x}","bytes":"2a"}}"#, at << 12)
+                .trim_end_matches('}')
+                .to_owned()
+        };
+        long.push_str(&format!("{{\"seq\":{i},\"t\":{i},\"pid\":{},\"tid\":1,{kind}}}\n", 1 + i % 3));
+    }
+    let trace = read(long.as_bytes()).unwrap();
+    assert_eq!(trace.problems, []);
+    let mut walk = Timeline::new(trace.clone());
+    let mut jump = Timeline::new(trace);
+    assert!(jump.keyframes.len() > 3, "the test is about keyframes");
+    for to in (0..=300).map(|i| (i * 77) % 301) {
+        jump.seek(to);
+        walk.seek(0);
+        while walk.position() < to {
+            walk.seek(walk.position() + 1);
+        }
+        assert_eq!((walk.world(), walk.change()), (jump.world(), jump.change()), "at {to}");
+    }
+}
