@@ -1,1 +1,17 @@
-//! The page.
+//! The page: shows what the model says, and decides nothing about memory.
+//!
+//! Data flows one way: [`msg::Msg`] -> [`app::App::update`] -> [`view::View`] -> panels, and
+//! [`layout`] -> [`scene::Scene`] -> [`render::Renderer`]. All of that is plain Rust that is tested
+//! natively; only `dom` and the two renderers need a browser.
+
+pub mod app;
+#[cfg(target_arch = "wasm32")]
+pub mod dom;
+pub mod format;
+pub mod layout;
+pub mod msg;
+pub mod palette;
+pub mod player;
+pub mod render;
+pub mod scene;
+pub mod view;

@@ -1,2 +1,145 @@
-//! Set-up, build, demo and tests.
-fn main() {}
+//! Set-up, build, demo and tests of pagescope: `cargo xtask --help`.
+
+mod apt;
+mod browser;
+mod debian;
+mod demo;
+mod page;
+mod paths;
+mod run;
+mod setup;
+mod size;
+mod test;
+mod tools;
+mod versions;
+mod wasm;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Set-up, build, demo and tests of pagescope
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                   from a bare machine to the page in your browser
+  cargo xtask test                   everything that has to pass before a commit
+  cargo xtask test --only native     one stage of it
+  cargo xtask setup --check          what this machine has, and what it lacks
+  cargo xtask trunk serve            the page, rebuilt at every change
+
+Tools are compiled into PAGESCOPE_CACHE, else XDG_CACHE_HOME/pagescope, else ~/.cache/pagescope;
+remove that folder to be rid of them.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing: wasm target, trunk, wasm-bindgen, and for the tests Chromium
+    Setup {
+        #[command(flatten)]
+        wasm: Fallback,
+        /// Install nothing, only say what is missing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the page into dist/ and the release binary that carries it
+    Build {
+        #[command(flatten)]
+        wasm: Fallback,
+    },
+    /// Run the pinned trunk, with the tools it needs
+    Trunk {
+        /// What trunk gets, for example: serve
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Set up, build, record the first lesson and show it in the browser
+    Demo {
+        #[command(flatten)]
+        wasm: Fallback,
+        /// All but serving the page, for scripts
+        #[arg(long)]
+        once: bool,
+        /// The port to serve on
+        #[arg(long)]
+        port: Option<u16>,
+        /// Do not start a browser, only say the address
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Set up, then run all tests and lints
+    Test {
+        #[command(flatten)]
+        wasm: Fallback,
+        /// Run one stage only
+        #[arg(long, value_name = "STAGE")]
+        only: Option<test::Stage>,
+    },
+    /// Record anew the traces that ship with the page
+    Gallery {
+        #[command(flatten)]
+        wasm: Fallback,
+    },
+}
+
+#[derive(Args)]
+struct Fallback {
+    /// Compile wasm with Debian's compiler even where rustup's target is there
+    #[arg(long)]
+    fallback: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Setup { wasm, check: true } => setup::check(wasm.fallback),
+        Command::Setup { wasm, .. } => setup::setup(setup::Scope::All, wasm.fallback),
+        Command::Build { wasm } => {
+            setup::setup(setup::Scope::Page, wasm.fallback)?;
+            page::build_all(wasm::require(wasm.fallback)?).map(drop)
+        }
+        Command::Trunk { args } => run::run(page::trunk(wasm::require(false)?)?.args(args)),
+        Command::Demo { wasm, once, port, no_browser } => {
+            let options = demo::Demo { once, port, no_browser };
+            demo::demo(&options, wasm.fallback)
+        }
+        Command::Test { wasm, only } => test::test(only, wasm.fallback),
+        Command::Gallery { wasm } => demo::gallery(wasm.fallback),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn trunk_gets_its_flags_unread() {
+        for line in ["cargo-xtask trunk serve --port 1", "cargo-xtask trunk -- serve --port 1"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let Command::Trunk { args } = cli.command else {
+                panic!("{line}");
+            };
+            assert_eq!(args, ["serve", "--port", "1"]);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The state of the page, and the one function that changes it.
+
+use crate::msg::Msg;
+use crate::player::{Motion, brisk_pause_before, pause_before};
+use pagescope_shared::addr::Addr;
+use pagescope_shared::jsonl;
+use pagescope_shared::timeline::Timeline;
+
+/// What the stage shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// What the events are about.
+    Follow,
+    /// All pages of the process.
+    Overview,
+    /// The mapping at an address.
+    At(Addr),
+}
+
+/// The state of the page.
+#[derive(Debug)]
+pub struct App {
+    /// The trace that is shown, once there is one.
+    pub timeline: Option<Timeline>,
+    /// Its name.
+    pub name: String,
+    /// The name of a trace that is on its way.
+    pub loading: Option<String>,
+    /// What went wrong, until it has been read.
+    pub error: Option<String>,
+    /// What the stage shows.
+    pub focus: Focus,
+    /// Where the film is going.
+    pub motion: Motion,
+    /// How fast: 1 is as made.
+    pub speed: f64,
+    /// No motion that nobody asked for.
+    pub reduced_motion: bool,
+    /// The position before this one, from which the picture changes.
+    pub came_from: usize,
+    /// Milliseconds since the position changed.
+    pub since_change: f64,
+    waited: f64,
+}
+
+/// Milliseconds that a change of the picture takes.
+pub const TRANSITION_MS: f64 = 400.0;
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            timeline: None,
+            name: String::new(),
+            loading: None,
+            error: None,
+            focus: Focus::Follow,
+            motion: Motion::Still,
+            speed: 1.0,
+            reduced_motion: false,
+            came_from: 0,
+            since_change: f64::INFINITY,
+            waited: 0.0,
+        }
+    }
+}
+
+impl App {
+    /// Changes the state by one message.
+    pub fn update(&mut self, msg: Msg) {
+        match msg {
+            Msg::Loading(name) => self.loading = Some(name),
+            Msg::Loaded { name, bytes, autoplay } => self.load(name, bytes, autoplay),
+            Msg::Tick(ms) => self.tick(ms),
+            Msg::TogglePlay => self.toggle_play(),
+            Msg::NextStep => self.next_step(),
+            Msg::PreviousStep => self.previous_step(),
+            Msg::NextEvent => self.jump(self.position().saturating_add(1)),
+            Msg::PreviousEvent => self.jump(self.position().saturating_sub(1)),
+            Msg::Seek(to) => self.jump(to),
+            Msg::GoToStep(index) => {
+                if let Some(timeline) = &self.timeline {
+                    self.jump(timeline.step_end(index));
+                }
+            }
+            Msg::Home => self.jump(self.first_position()),
+            Msg::End => self.jump(usize::MAX),
+            Msg::Speed(speed) => self.speed = if speed.is_finite() { speed.clamp(0.1, 100.0) } else { 1.0 },
+            Msg::Select(addr) => self.focus = Focus::At(addr),
+            Msg::Follow => self.focus = Focus::Follow,
+            Msg::Overview => self.focus = Focus::Overview,
+            Msg::DismissError => self.error = None,
+            Msg::ReducedMotion(on) => self.reduced_motion = on,
+            Msg::Redraw => {}
+        }
+    }
+
+    /// How many events lie before what is shown.
+    pub fn position(&self) -> usize {
+        self.timeline.as_ref().map_or(0, Timeline::position)
+    }
+
+    /// Whether frames must go on: something moves.
+    pub fn is_moving(&self) -> bool {
+        self.motion != Motion::Still || self.progress() < 1.0
+    }
+
+    /// How far the change to this position has come, from 0 to 1, eased.
+    pub fn progress(&self) -> f64 {
+        if self.reduced_motion {
+            return 1.0;
+        }
+        let t = (self.since_change / TRANSITION_MS).clamp(0.0, 1.0);
+        1.0 - (1.0 - t).powi(3)
+    }
+
+    /// Before it nothing is worth a look: the first step's end, or the first event.
+    fn first_position(&self) -> usize {
+        self.timeline
+            .as_ref()
+            .map_or(0, |t| if t.steps().len() == 0 { t.end().min(1) } else { t.step_end(0) })
+    }
+
+    fn load(&mut self, name: String, bytes: Result<Vec<u8>, String>, autoplay: bool) {
+        self.loading = None;
+        let read = bytes.and_then(|bytes| jsonl::read(&bytes).map_err(|e| format!("{name}: {e}")));
+        match read {
+            // What was shown stays: a bad file costs nothing.
+            Err(reason) => self.error = Some(reason),
+            Ok(trace) => {
+                let plays = autoplay && trace.header.lesson.is_some() && !self.reduced_motion;
+                self.error = trace.problems.first().map(|first| {
+                    let more = trace.problems.len() - 1;
+                    let rest =
+                        if more == 0 { String::new() } else { format!(" ({more} more lines like it)") };
+                    format!("{name} is damaged; everything else in it is shown. {first}{rest}")
+                });
+                self.timeline = Some(Timeline::new(trace));
+                self.name = name;
+                self.focus = Focus::Follow;
+                self.jump(self.first_position());
+                self.since_change = f64::INFINITY;
+                // The first wait is short: somebody has just opened the page.
+                self.waited = 700.0;
+                self.motion = if plays { Motion::Playing } else { Motion::Still };
+            }
+        }
+    }
+
+    fn set_position(&mut self, to: usize) {
+        if let Some(timeline) = &mut self.timeline {
+            let before = timeline.position();
+            timeline.seek(to);
+            if timeline.position() != before {
+                self.came_from = before;
+                self.since_change = 0.0;
+            }
+        }
+    }
+
+    /// A jump is the person's own: it ends playing and shows what the events are about.
+    fn jump(&mut self, to: usize) {
+        self.motion = Motion::Still;
+        self.waited = 0.0;
+        self.set_position(to);
+    }
+
+    fn toggle_play(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        if self.motion == Motion::Playing {
+            self.motion = Motion::Still;
+        } else {
+            if timeline.position() >= timeline.end() {
+                self.jump(self.first_position());
+            }
+            self.focus = Focus::Follow;
+            self.motion = Motion::Playing;
+            self.waited = 700.0;
+        }
+    }
+
+    fn next_step(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let here = timeline.step_index();
+        let at = match self.motion {
+            // Asked again while still on the way: the rest is skipped, and it goes on from there.
+            Motion::Towards(to) => to,
+            _ => timeline.position(),
+        };
+        let target = if timeline.steps().len() == 0 {
+            at.saturating_add(1)
+        } else {
+            let ends = (0..timeline.steps().len()).map(|i| timeline.step_end(i));
+            ends.into_iter().find(|&end| end > at).unwrap_or(timeline.end())
+        };
+        self.focus = Focus::Follow;
+        if let Motion::Towards(to) = self.motion {
+            self.set_position(to);
+        }
+        self.waited = 0.0;
+        if self.reduced_motion || here.is_none() {
+            self.jump(target);
+        } else {
+            self.motion = Motion::Towards(target);
+            self.tick(0.0);
+        }
+    }
+
+    fn previous_step(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let at = timeline.position();
+        let target = if timeline.steps().len() == 0 {
+            at.saturating_sub(1)
+        } else {
+            let ends = (0..timeline.steps().len()).rev().map(|i| timeline.step_end(i));
+            ends.into_iter().find(|&end| end < at).unwrap_or_else(|| self.first_position())
+        };
+        self.focus = Focus::Follow;
+        self.jump(target);
+    }
+
+    fn tick(&mut self, ms: f64) {
+        let ms = if ms.is_finite() { ms.clamp(0.0, 250.0) } else { 0.0 };
+        self.since_change += ms;
+        self.waited += ms * self.speed;
+        // Bounded: a frame shows at most this many events of a trace that plays fast.
+        for _ in 0..1000 {
+            let Some(timeline) = &self.timeline else { return };
+            let position = timeline.position();
+            let (limit, brisk) = match self.motion {
+                Motion::Still => return,
+                Motion::Playing => (timeline.end(), false),
+                Motion::Towards(to) => (to.min(timeline.end()), true),
+            };
+            let Some(next) = timeline.events().get(position).filter(|_| position < limit) else {
+                self.motion = Motion::Still;
+                return;
+            };
+            let pause = if brisk { brisk_pause_before(&next.kind) } else { pause_before(&next.kind) };
+            if self.waited < pause {
+                return;
+            }
+            self.waited -= pause;
+            self.set_position(position + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

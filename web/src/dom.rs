@@ -1,0 +1,27 @@
+//! The browser's side: listeners make messages, one frame loop applies them and writes the page.
+
+mod elements;
+mod frame_loop;
+mod input;
+mod load;
+mod panels;
+mod picture;
+mod theme;
+
+use elements::Elements;
+use wasm_bindgen::JsValue;
+
+/// Starts the page. Called once.
+pub fn start() {
+    std::panic::set_hook(Box::new(|info| {
+        web_sys::console::error_1(&JsValue::from_str(&info.to_string()));
+    }));
+    let begun = Elements::find().and_then(frame_loop::start);
+    if let Err(reason) = begun {
+        web_sys::console::error_1(&JsValue::from_str(&format!("pagescope cannot start: {reason}")));
+    }
+}
+
+fn window() -> Result<web_sys::Window, String> {
+    web_sys::window().ok_or_else(|| "there is no window".to_owned())
+}

@@ -1,0 +1,152 @@
+//! The elements of `index.html`, and listeners that go when they are dropped.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{
+    Document, Element, EventTarget, HtmlCanvasElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
+};
+
+/// The elements that the page writes to or listens to.
+pub(super) struct Elements {
+    pub document: Document,
+    pub title: HtmlElement,
+    pub process: HtmlElement,
+    pub overview: HtmlElement,
+    pub open: HtmlElement,
+    pub theme: HtmlElement,
+    pub file: HtmlInputElement,
+    pub map: HtmlElement,
+    pub error: HtmlElement,
+    pub error_text: HtmlElement,
+    pub dismiss: HtmlElement,
+    pub heading: HtmlElement,
+    pub detail: HtmlElement,
+    pub picture: HtmlElement,
+    pub canvas: HtmlCanvasElement,
+    pub labels: HtmlElement,
+    pub legend: HtmlElement,
+    pub caveat: HtmlElement,
+    pub step_count: HtmlElement,
+    pub step_title: HtmlElement,
+    pub narration: HtmlElement,
+    pub event: HtmlElement,
+    pub headline: HtmlElement,
+    pub facts: HtmlElement,
+    pub source_box: HtmlElement,
+    pub source_name: HtmlElement,
+    pub source: HtmlElement,
+    pub steps: HtmlElement,
+    pub home: HtmlElement,
+    pub previous: HtmlElement,
+    pub play: HtmlElement,
+    pub next: HtmlElement,
+    pub end: HtmlElement,
+    pub scrub: HtmlInputElement,
+    pub position: HtmlElement,
+    pub speed: HtmlSelectElement,
+    pub drop: HtmlElement,
+}
+
+impl Elements {
+    /// All of them, or the name of one that is missing.
+    pub(super) fn find() -> Result<Self, String> {
+        let document = super::window()?.document().ok_or("there is no document")?;
+        let d = &document;
+        Ok(Self {
+            title: by_id(d, "title")?,
+            process: by_id(d, "process")?,
+            overview: by_id(d, "overview")?,
+            open: by_id(d, "open")?,
+            theme: by_id(d, "theme")?,
+            file: by_id(d, "file")?,
+            map: by_id(d, "map")?,
+            error: by_id(d, "error")?,
+            error_text: by_id(d, "error-text")?,
+            dismiss: by_id(d, "dismiss")?,
+            heading: by_id(d, "heading")?,
+            detail: by_id(d, "detail")?,
+            picture: by_id(d, "picture")?,
+            canvas: by_id(d, "canvas")?,
+            labels: by_id(d, "labels")?,
+            legend: by_id(d, "legend")?,
+            caveat: by_id(d, "caveat")?,
+            step_count: by_id(d, "step-count")?,
+            step_title: by_id(d, "step-title")?,
+            narration: by_id(d, "narration")?,
+            event: by_id(d, "event")?,
+            headline: by_id(d, "headline")?,
+            facts: by_id(d, "facts")?,
+            source_box: by_id(d, "source-box")?,
+            source_name: by_id(d, "source-name")?,
+            source: by_id(d, "source")?,
+            steps: by_id(d, "steps")?,
+            home: by_id(d, "home")?,
+            previous: by_id(d, "previous")?,
+            play: by_id(d, "play")?,
+            next: by_id(d, "next")?,
+            end: by_id(d, "end")?,
+            scrub: by_id(d, "scrub")?,
+            position: by_id(d, "position")?,
+            speed: by_id(d, "speed")?,
+            drop: by_id(d, "drop")?,
+            document,
+        })
+    }
+
+    /// A new element with a class and a text. Text only ever goes in as text.
+    pub(super) fn make(&self, tag: &str, class: &str, text: &str) -> Option<Element> {
+        let element = self.document.create_element(tag).ok()?;
+        if !class.is_empty() {
+            element.set_class_name(class);
+        }
+        if !text.is_empty() {
+            element.set_text_content(Some(text));
+        }
+        Some(element)
+    }
+}
+
+fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
+    let element = document.get_element_by_id(id).ok_or_else(|| format!("#{id} is missing"))?;
+    element.dyn_into().map_err(|_| format!("#{id} is of another kind"))
+}
+
+/// Puts `child` last into `parent`.
+pub(super) fn append(parent: &Element, child: Option<Element>) -> Option<()> {
+    parent.append_child(child?.as_ref()).ok().map(|_| ())
+}
+
+/// Adds `children` in place of what is there.
+pub(super) fn replace_children(parent: &Element, children: impl IntoIterator<Item = Option<Element>>) {
+    parent.set_text_content(None);
+    for child in children {
+        let _ = append(parent, child);
+    }
+}
+
+/// Listens as long as it lives.
+pub(super) struct Listener {
+    target: EventTarget,
+    name: &'static str,
+    call: Closure<dyn FnMut(web_sys::Event)>,
+}
+
+impl Listener {
+    pub(super) fn new(
+        target: &EventTarget,
+        name: &'static str,
+        call: impl FnMut(web_sys::Event) + 'static,
+    ) -> Self {
+        let call = Closure::new(call);
+        // Fails only for a null callback.
+        let _ = target.add_event_listener_with_callback(name, call.as_ref().unchecked_ref());
+        Self { target: target.clone(), name, call }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ =
+            self.target.remove_event_listener_with_callback(self.name, self.call.as_ref().unchecked_ref());
+    }
+}

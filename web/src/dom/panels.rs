@@ -1,0 +1,214 @@
+//! Writes the panels: only what differs from what stands there.
+
+use super::elements::{Elements, append, replace_children};
+use crate::format::size;
+use crate::palette::Fill;
+use crate::view::{Region, Row, Share, View, rows};
+use pagescope_shared::page::PageState;
+use std::rc::Rc;
+use web_sys::{Element, HtmlElement};
+
+/// The panels and what they show.
+pub(super) struct Panels {
+    elements: Rc<Elements>,
+    shown: View,
+    map_height: i32,
+}
+
+fn set_text(element: &HtmlElement, text: &str) {
+    element.set_text_content(Some(text));
+}
+
+fn set_class(element: &Element, name: &str, on: bool) {
+    // Class names without spaces are always taken.
+    let _ = element.class_list().toggle_with_force(name, on);
+}
+
+impl Panels {
+    pub(super) fn new(elements: Rc<Elements>) -> Self {
+        let e = &elements;
+        let items = PageState::ALL.iter().map(|state| {
+            let item = e.make("li", "", "")?;
+            append(&item, e.make("i", &format!("fill-{}", Fill::from(*state).name()), ""))?;
+            append(&item, e.make("span", "", state.label()))?;
+            Some(item)
+        });
+        replace_children(&e.legend, items);
+        Self { elements, shown: View::default(), map_height: 0 }
+    }
+
+    pub(super) fn show(&mut self, view: View) {
+        self.top(&view);
+        self.map(&view);
+        self.words(&view);
+        self.source(&view);
+        self.player(&view);
+        self.shown = view;
+    }
+
+    fn top(&self, view: &View) {
+        let (e, old) = (&self.elements, &self.shown);
+        let texts = [
+            (&e.title, &view.title, &old.title),
+            (&e.process, &view.process, &old.process),
+            (&e.detail, &view.stage.detail, &old.stage.detail),
+            (&e.caveat, &view.caveat, &old.caveat),
+        ];
+        for (element, new, old) in texts {
+            if new != old {
+                set_text(element, new);
+            }
+        }
+        let heading = match &view.loading {
+            Some(name) if view.title.is_empty() => format!("Loading {name}…"),
+            _ if view.title.is_empty() => "Open a trace, or drop one here".to_owned(),
+            _ => view.stage.heading.clone(),
+        };
+        if e.heading.text_content().as_deref() != Some(&heading) {
+            set_text(&e.heading, &heading);
+        }
+        if view.title != old.title {
+            e.document.set_title(&format!("{} · pagescope", view.title));
+        }
+        if view.error != old.error {
+            e.error.set_hidden(view.error.is_none());
+            set_text(&e.error_text, view.error.as_deref().unwrap_or_default());
+        }
+        let all = !view.stage.groups.is_empty() && view.stage.groups.len() > 1;
+        let _ = e.overview.set_attribute("aria-pressed", if all { "true" } else { "false" });
+    }
+
+    fn map(&mut self, view: &View) {
+        let e = &self.elements;
+        let height = e.map.client_height();
+        if view.regions == self.shown.regions && height == self.map_height {
+            return;
+        }
+        self.map_height = height;
+        // A region and the hole above it want about 3.6 lines.
+        let line = f64::from(e.map.client_width()).clamp(160.0, 600.0) / 12.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen rows")]
+        let max = (f64::from(height) / line.clamp(26.0, 44.0) / 1.45).clamp(3.0, 60.0) as usize;
+        let rows = rows(&view.regions, max);
+        replace_children(&e.map, rows.iter().map(|row| row_element(e, row)));
+    }
+
+    fn words(&self, view: &View) {
+        let (e, old) = (&self.elements, &self.shown);
+        if (&view.step, &view.step_title, &view.narration) != (&old.step, &old.step_title, &old.narration) {
+            let count = view.step.map(|i| format!("Step {} of {}", i + 1, view.steps.len()));
+            set_text(&e.step_count, &count.unwrap_or_default());
+            set_text(&e.step_title, &view.step_title);
+            set_text(&e.narration, &view.narration);
+        }
+        if view.event != old.event {
+            set_text(&e.headline, &view.event.headline);
+            set_class(&e.event, "failed", view.event.failed);
+            let facts = view.event.facts.iter().flat_map(|fact| {
+                let class = if matches!(fact.label, "asked" | "kernel") { "strong" } else { "" };
+                [e.make("dt", "", fact.label), e.make("dd", class, &fact.text)]
+            });
+            replace_children(&e.facts, facts);
+        }
+    }
+
+    fn source(&self, view: &View) {
+        let (e, old) = (&self.elements, &self.shown);
+        let changed = view.source != old.source;
+        if changed {
+            e.source_box.set_hidden(view.source.is_none());
+            let source = view.source.clone().unwrap_or_default();
+            set_text(&e.source_name, &source.name);
+            let lines =
+                source.lines.iter().map(|line| e.make("li", "", if line.is_empty() { " " } else { line }));
+            replace_children(&e.source, lines);
+        }
+        if !changed && view.line == old.line {
+            return;
+        }
+        let lines = e.source.children();
+        if let Some(line) = old.line.checked_sub(1).and_then(|i| lines.item(i)) {
+            set_class(&line, "current", false);
+        }
+        if let Some(line) = view.line.checked_sub(1).and_then(|i| lines.item(i)) {
+            set_class(&line, "current", true);
+            // Only the program's own box scrolls, never the page.
+            use wasm_bindgen::JsCast as _;
+            if let Some(line) = line.dyn_ref::<HtmlElement>() {
+                let middle = (e.source.client_height() - line.offset_height()) / 2;
+                e.source.set_scroll_top(line.offset_top() - e.source.offset_top() - middle);
+            }
+        }
+    }
+
+    fn player(&self, view: &View) {
+        let (e, old) = (&self.elements, &self.shown);
+        if view.steps != old.steps {
+            let items = view.steps.iter().enumerate().map(|(i, title)| {
+                let item = e.make("li", "", "")?;
+                let button = e.make("button", "", title)?;
+                button.set_attribute("type", "button").ok()?;
+                button.set_attribute("title", title).ok()?;
+                button.set_attribute("data-step", &i.to_string()).ok()?;
+                append(&item, Some(button))?;
+                Some(item)
+            });
+            replace_children(&e.steps, items);
+        }
+        if (view.step, &view.steps) != (old.step, &old.steps) {
+            for i in 0..e.steps.child_element_count() {
+                let Some(item) = e.steps.children().item(i) else { break };
+                let at = usize::try_from(i).unwrap_or(usize::MAX);
+                set_class(&item, "current", view.step == Some(at));
+                set_class(&item, "done", view.step.is_some_and(|step| at < step));
+            }
+        }
+        if view.player != old.player {
+            let _ = e.scrub.set_attribute("max", &view.player.end.to_string());
+            e.scrub.set_value(&view.player.position.to_string());
+            set_text(&e.position, &view.player.label);
+            set_class(&e.play, "playing", view.player.playing);
+            let _ = e.play.set_attribute("aria-label", if view.player.playing { "Pause" } else { "Play" });
+        }
+    }
+}
+
+fn row_element(e: &Elements, row: &Row) -> Option<Element> {
+    let item = e.make("li", "", "")?;
+    match row {
+        Row::Hole(bytes) => {
+            item.set_class_name("hole");
+            item.set_text_content(Some(&format!("{} not mapped", size(*bytes))));
+            Some(item)
+        }
+        Row::Region(region) => {
+            append(&item, region_button(e, region))?;
+            item.set_class_name("row");
+            Some(item)
+        }
+    }
+}
+
+fn region_button(e: &Elements, region: &Region) -> Option<Element> {
+    let classes = [("region", true), ("fresh", region.fresh), ("subject", region.subject)];
+    let class: Vec<&str> = classes.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    let button = e.make("button", &class.join(" "), "")?;
+    button.set_attribute("type", "button").ok()?;
+    button.set_attribute("data-addr", &region.range.start().to_string()).ok()?;
+    button.set_attribute("title", &format!("{} {} {}", region.range, region.label, region.detail)).ok()?;
+    let head = e.make("span", "head", "")?;
+    append(&head, e.make("span", "name", &region.label))?;
+    append(&head, e.make("span", "info", &region.detail))?;
+    append(&button, Some(head))?;
+    let bar = e.make("span", "bar-of-pages", "")?;
+    let total: u64 = region.shares.iter().map(|s| s.pages).fold(0, u64::saturating_add).max(1);
+    for Share { fill, pages } in &region.shares {
+        let part = e.make("i", &format!("fill-{}", fill.name()), "")?;
+        // In thousandths; a state never vanishes, it has a least width.
+        let share = u128::from(*pages) * 1000 / u128::from(total);
+        part.set_attribute("style", &format!("flex-grow:{}", share.max(1))).ok()?;
+        append(&bar, Some(part))?;
+    }
+    append(&button, Some(bar))?;
+    Some(button)
+}

@@ -1,0 +1,53 @@
+//! Everything that can happen to the page: the only way in.
+
+use pagescope_shared::addr::Addr;
+
+/// A message to [`crate::app::App::update`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    /// A trace begins to load: its name.
+    Loading(String),
+    /// A trace was fetched or dropped: its bytes, or why there are none.
+    Loaded {
+        /// What to call it.
+        name: String,
+        /// Its bytes, or one sentence that says what went wrong and what to do.
+        bytes: Result<Vec<u8>, String>,
+        /// Whether a lesson begins to play by itself.
+        autoplay: bool,
+    },
+    /// Time passes: milliseconds since the last frame.
+    Tick(f64),
+    /// Play or pause.
+    TogglePlay,
+    /// To the end of the next step (or the next event, where there are no steps).
+    NextStep,
+    /// To the end of the step before.
+    PreviousStep,
+    /// One event on.
+    NextEvent,
+    /// One event back.
+    PreviousEvent,
+    /// To a position: the number of events before it.
+    Seek(usize),
+    /// To the end of a step, counted from 0.
+    GoToStep(usize),
+    /// To the start.
+    Home,
+    /// To the end.
+    End,
+    /// How fast to play: 1 is as made.
+    Speed(f64),
+    /// Show the mapping at this address.
+    Select(Addr),
+    /// Follow the events again.
+    Follow,
+    /// Show all pages of the process.
+    Overview,
+    /// The person has read the error.
+    DismissError,
+    /// The system asks for less motion, or no longer.
+    ReducedMotion(bool),
+    /// Something that only the drawing depends on changed: size, theme.
+    Redraw,
+}

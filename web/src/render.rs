@@ -1,0 +1,45 @@
+//! Draws a scene. One trait, so that the page does not know by what it is drawn, and a fake that
+//! records what was drawn.
+
+#[cfg(target_arch = "wasm32")]
+pub mod canvas2d;
+#[cfg(target_arch = "wasm32")]
+pub mod webgl;
+
+use crate::palette::Palette;
+use crate::scene::{Quad, Scene};
+
+/// The size of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Viewport {
+    /// In CSS pixels.
+    pub width: f32,
+    /// In CSS pixels.
+    pub height: f32,
+    /// Device pixels a CSS pixel.
+    pub ratio: f32,
+}
+
+/// Draws the boxes of a scene; its labels are text on the page.
+pub trait Renderer {
+    /// What it draws by, for the page to say.
+    fn name(&self) -> &'static str;
+    /// Draws all of `scene`.
+    fn draw(&mut self, scene: &Scene, palette: &Palette, viewport: Viewport);
+}
+
+/// Keeps what it was asked to draw.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// The quads of every frame.
+    pub frames: Vec<Vec<Quad>>,
+}
+
+impl Renderer for Recording {
+    fn name(&self) -> &'static str {
+        "recording"
+    }
+    fn draw(&mut self, scene: &Scene, _palette: &Palette, _viewport: Viewport) {
+        self.frames.push(scene.quads.clone());
+    }
+}

@@ -1,0 +1,245 @@
+//! The picture as boxes and labels: what a renderer draws, and what a test can read.
+
+use crate::layout::{BYTES_A_ROW, PageLayout, Rect, TILES, cell_layout, page_layout, small};
+use crate::palette::Fill;
+use crate::view::{PageStage, Stage};
+use pagescope_shared::addr::PageSize;
+use pagescope_shared::page::{Page, Provenance};
+
+/// A box with a fill that passes from one to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quad {
+    /// Where, in CSS pixels.
+    pub rect: Rect,
+    /// What it was.
+    pub from: Fill,
+    /// What it becomes.
+    pub to: Fill,
+    /// How far it has come, 0 to 1.
+    pub mix: f32,
+    /// How opaque, 0 to 1.
+    pub alpha: f32,
+    /// Corner radius in CSS pixels.
+    pub radius: f32,
+    /// Drawn thinner: the model worked it out, nobody has seen it.
+    pub inferred: bool,
+}
+
+/// A piece of text over the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Its box, in CSS pixels; the class aligns the text in it.
+    pub rect: Rect,
+    /// A class of `style/stage.css`.
+    pub class: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// A picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scene {
+    /// From back to front.
+    pub quads: Vec<Quad>,
+    /// Above the boxes.
+    pub labels: Vec<Label>,
+    /// The cell of the page that is spoken of, for hit tests.
+    pub page_cell: Option<Rect>,
+}
+
+impl Scene {
+    fn plain(&mut self, rect: Rect, fill: Fill, alpha: f32, radius: f32) {
+        self.quads.push(Quad { rect, from: fill, to: fill, mix: 1.0, alpha, radius, inferred: false });
+    }
+
+    fn label(&mut self, rect: Rect, class: &'static str, text: impl Into<String>) {
+        self.labels.push(Label { rect, class, text: text.into() });
+    }
+}
+
+/// The scene of a stage on `width` x `height` CSS pixels, `progress` (0 to 1) into its change.
+pub fn scene(stage: &Stage, width: f32, height: f32, progress: f32) -> Scene {
+    let mut scene = Scene::default();
+    if let Some(page) = &stage.page {
+        page_scene(&mut scene, page, page_layout(width, height), width, progress);
+    } else if !stage.groups.is_empty() {
+        cell_scene(&mut scene, stage, width, height);
+    }
+    scene
+}
+
+fn fill_of(page: Option<Page>) -> Fill {
+    page.map_or(Fill::Unmapped, |p| p.state.into())
+}
+
+fn page_scene(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, progress: f32) {
+    let resident = |page: Option<Page>| page.is_some_and(|p| p.state.is_resident());
+    scene.page_cell = Some(at.page);
+    scene.quads.push(Quad {
+        rect: at.page,
+        from: fill_of(stage.before),
+        to: fill_of(stage.page),
+        mix: progress,
+        alpha: 1.0,
+        radius: 8.0,
+        inferred: stage.page.is_some_and(|p| p.provenance == Provenance::Inferred),
+    });
+    let caption = |rect: Rect| Rect { y: 0.0, h: rect.y, ..rect };
+    scene.label(caption(at.page), "caption", format!("virtual page {:#x}", stage.number));
+    let state = match stage.page {
+        Some(page) => format!("{} · {}", page.state.label(), page.provenance.label()),
+        None => "not mapped".to_owned(),
+    };
+    scene.label(caption(at.page), "caption right", state);
+    byte_marks(scene, stage, at.page, progress);
+    asked_bars(scene, stage, at, width);
+    frame(scene, stage, at, progress, resident(stage.before), resident(stage.page));
+}
+
+/// Every byte of the page a dot; those that were recorded are bright.
+fn byte_marks(scene: &mut Scene, stage: &PageStage, page: Rect, progress: f32) {
+    let rows = stage.bytes.div_ceil(BYTES_A_ROW).max(1);
+    let (dx, dy) = ((page.w - 12.0) / small(BYTES_A_ROW), (page.h - 12.0) / small(rows.min(512)));
+    let dot = |offset: u64, scale: f32| Rect {
+        x: page.x + 6.0 + small(offset % BYTES_A_ROW) * dx + dx * (1.0 - scale) / 2.0,
+        y: page.y + 6.0 + small(offset / BYTES_A_ROW) * dy + dy * (1.0 - scale) / 2.0,
+        w: dx * scale,
+        h: dy * scale,
+    };
+    // A huge page's bytes are finer than a pixel: then only the recorded ones are marked.
+    if stage.bytes <= 1 << 14 && stage.page.is_some() {
+        for offset in 0..stage.bytes {
+            scene.plain(dot(offset, 0.34), Fill::Faint, 0.5, 0.0);
+        }
+    }
+    let fresh = stage.touched.unwrap_or((0, 0));
+    for (first, bytes) in &stage.recorded {
+        for (offset, _) in (*first..).zip(bytes).take(4096) {
+            let is_fresh = (fresh.0..fresh.0.saturating_add(fresh.1)).contains(&offset);
+            let alpha = if is_fresh { progress } else { 1.0 };
+            scene.plain(dot(offset, 0.86), Fill::Paper, alpha, 1.0);
+        }
+    }
+}
+
+/// What the call asked for, and what the kernel did: side by side, to scale.
+fn asked_bars(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32) {
+    let Some((asked, done, verb)) = stage.asked else { return };
+    let part = |bytes: u64| {
+        small(bytes.min(stage.bytes).saturating_mul(4096) / stage.bytes.max(1)) / 4096.0 * at.asked.h
+    };
+    let first = Rect { h: part(asked).max(2.0), ..at.asked };
+    let second = Rect { x: at.asked.x + 12.0, h: part(done).max(2.0), ..at.asked };
+    scene.plain(first, Fill::Accent, 1.0, 3.0);
+    scene.plain(second, Fill::Ink, 1.0, 3.0);
+    let x = second.right() + 10.0;
+    let text = |y: f32, h: f32| Rect { x, y, w: (width - x).max(40.0), h };
+    let line = (at.asked.h * 0.26).clamp(26.0, 80.0);
+    scene.label(
+        text(at.asked.y, line),
+        "asked",
+        format!("asked {}", crate::format::count(asked, "byte", "bytes")),
+    );
+    let y = at.asked.bottom() - line;
+    scene.label(text(y, line), "done", format!("{verb} {}", crate::format::count(done, "byte", "bytes")));
+}
+
+/// The page-table entry and the frame behind it, with the bytes in it.
+fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, was: bool, is: bool) {
+    let shown = match (was, is) {
+        (false, true) => progress,
+        (true, false) => 1.0 - progress,
+        (_, is) => f32::from(u8::from(is)),
+    };
+    let link = at.link;
+    for i in 0..5u16 {
+        let h = link.h / 9.0;
+        let dash = Rect { y: link.y + f32::from(i) * 2.0 * h, h, ..link };
+        scene.plain(dash, Fill::Faint, if stage.page.is_some() { 1.0 - shown } else { 0.0 }, 1.0);
+    }
+    scene.plain(Rect { h: link.h * shown, ..link }, Fill::Ink, shown.min(1.0), 1.0);
+    let mid = Rect { x: link.x + 14.0, y: link.y, w: (at.page.right() - link.x - 14.0).max(10.0), h: link.h };
+    let unknown = stage.page.is_some_and(|p| p.state == pagescope_shared::page::PageState::Unknown);
+    let entry = match (stage.page.is_some(), is) {
+        (true, true) => "page-table entry: present",
+        (true, false) if unknown => "page-table entry: not recorded",
+        (true, false) => "no page-table entry yet",
+        (false, _) => "",
+    };
+    scene.label(mid, "entry", entry);
+    let caption = Rect { x: at.frame.x, y: at.link.y, w: at.link.x - at.frame.x - 14.0, h: link.h };
+    let name = match (stage.page.and_then(|p| p.frame), is) {
+        (Some(frame), true) => format!("physical frame {frame}"),
+        (None, true) => "a physical frame (number not recorded)".to_owned(),
+        (_, false) => "physical memory".to_owned(),
+    };
+    scene.label(caption, "caption low", name);
+    let fill = |page: Option<Page>, on: bool| if on { fill_of(page) } else { Fill::Unmapped };
+    scene.quads.push(Quad {
+        rect: at.frame,
+        from: fill(stage.before, was),
+        to: fill(stage.page, is),
+        mix: progress,
+        alpha: 1.0,
+        radius: 8.0,
+        inferred: stage.page.is_some_and(|p| p.provenance == Provenance::Inferred),
+    });
+    if !is {
+        let text = match (stage.page.is_some(), was) {
+            (true, _) if unknown => "what stands behind this page was not recorded",
+            (true, _) => "no frame: the page costs no memory yet",
+            (false, true) => "the frame is no longer this process's",
+            (false, false) => "nothing",
+        };
+        scene.label(at.frame, "none", text);
+        return;
+    }
+    tiles(scene, stage, at, progress);
+}
+
+/// The first recorded bytes, as characters and in hexadecimal.
+fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32) {
+    let Some((_, bytes)) = stage.recorded.first() else { return };
+    let alpha = if stage.touched.is_some() { progress } else { 1.0 };
+    for (i, byte) in (0..TILES).zip(bytes) {
+        let tile = Rect { x: at.tile.x + small(i) * at.tile_step, ..at.tile };
+        scene.plain(tile, Fill::Paper, alpha, 4.0);
+        let glyph = match byte {
+            0 => "\\0".to_owned(),
+            b' ' => "␣".to_owned(),
+            0x21..=0x7e => char::from(*byte).to_string(),
+            _ => "·".to_owned(),
+        };
+        scene.label(Rect { h: tile.h * 0.62, ..tile }, "glyph", glyph);
+        let hex = Rect { y: tile.y + tile.h * 0.6, h: tile.h * 0.36, ..tile };
+        scene.label(hex, "hex", format!("{byte:02x}"));
+    }
+}
+
+fn cell_scene(scene: &mut Scene, stage: &Stage, width: f32, height: f32) {
+    let note = 26.0;
+    let size = stage.page_size.unwrap_or(PageSize::FOUR_KIB);
+    let layout = cell_layout(&stage.groups, size, width, (height - note).max(20.0));
+    for cell in &layout.cells {
+        let fill = cell.page.state.into();
+        scene.quads.push(Quad {
+            rect: cell.rect,
+            from: fill,
+            to: fill,
+            mix: 1.0,
+            alpha: 1.0,
+            radius: (cell.rect.w * 0.18).min(4.0),
+            inferred: cell.page.provenance == Provenance::Inferred,
+        });
+    }
+    let text = if layout.pages_per_cell == 1 {
+        "one cell is one page; high addresses first".to_owned()
+    } else {
+        let pages = crate::format::grouped(layout.pages_per_cell);
+        format!("one cell is {pages} pages, coloured if any of them is resident")
+    };
+    scene.label(Rect { x: 0.0, y: height - note, w: width, h: note }, "scale", text);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! What the panels say, in words: made anew from the state whenever it changes, compared with what
+//! stands on the page, and only the difference is written.
+
+mod event;
+mod map;
+mod stage;
+
+pub use event::{EventView, Fact};
+pub use map::{Region, Row, Share, regions, rows};
+pub use stage::{Group, PageStage, Stage};
+
+use crate::app::{App, Focus};
+use crate::format::{clipped, count, file_name};
+use crate::player::Motion;
+use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::event::EventKind;
+use pagescope_shared::timeline::{Process, Timeline};
+
+/// Everything that the panels show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// The trace's title.
+    pub title: String,
+    /// Process and program.
+    pub process: String,
+    /// What the recording could not see, in words; empty when it saw all of it.
+    pub caveat: String,
+    /// The name of a trace that is on its way.
+    pub loading: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Where in the film.
+    pub player: Player,
+    /// The lesson's steps.
+    pub steps: Vec<String>,
+    /// The step that is shown, from 0.
+    pub step: Option<usize>,
+    /// Its title.
+    pub step_title: String,
+    /// Its narration.
+    pub narration: String,
+    /// The lesson's program.
+    pub source: Option<SourceView>,
+    /// The line that runs, from 1.
+    pub line: u32,
+    /// The event just before this moment.
+    pub event: EventView,
+    /// The address space, high addresses first.
+    pub regions: Vec<Region>,
+    /// The middle of the page.
+    pub stage: Stage,
+}
+
+/// The lesson's program.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceView {
+    /// Its file name.
+    pub name: String,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+/// Where in the film.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Player {
+    /// How many events lie before this moment.
+    pub position: usize,
+    /// How many there are.
+    pub end: usize,
+    /// Whether it plays.
+    pub playing: bool,
+    /// In words.
+    pub label: String,
+}
+
+/// No panel shows more of a name than this, in characters.
+const MAX_NAME: usize = 200;
+/// No source panel shows more lines than this.
+const MAX_LINES: usize = 2000;
+
+/// The view of a state.
+pub fn view(app: &App) -> View {
+    let mut view = View { loading: app.loading.clone(), error: app.error.clone(), ..View::default() };
+    let Some(timeline) = &app.timeline else { return view };
+    let header = timeline.header();
+    view.player = Player {
+        position: timeline.position(),
+        end: timeline.end(),
+        playing: app.motion == Motion::Playing,
+        label: format!("event {} of {}", timeline.position(), timeline.end()),
+    };
+    view.title = match &header.lesson {
+        Some(lesson) => clipped(&lesson.title, MAX_NAME),
+        None => clipped(&app.name, MAX_NAME),
+    };
+    view.steps = timeline.steps().map(|(_, step)| clipped(&step.title, MAX_NAME)).collect();
+    view.step = timeline.step_index();
+    if let Some((_, step)) = view.step.and_then(|i| timeline.steps().nth(i)) {
+        view.step_title = clipped(&step.title, MAX_NAME);
+        view.narration = clipped(&step.text, 2000);
+        view.line = step.line;
+    }
+    view.source = header.lesson.as_ref().map(|lesson| SourceView {
+        name: clipped(&lesson.source.name, MAX_NAME),
+        lines: lesson.source.text.lines().take(MAX_LINES).map(|l| clipped(l, MAX_NAME)).collect(),
+    });
+    view.caveat = caveat(timeline);
+    view.event = event::event_view(timeline);
+    let Some((pid, process)) = shown_process(timeline) else { return view };
+    view.process = match &process.exe {
+        Some(exe) => format!("{} · process {pid}", clipped(file_name(exe), 60)),
+        None => format!("process {pid}"),
+    };
+    let subject = subject(timeline);
+    view.regions = regions(&process.space, subject.map(|s| s.range), timeline.change());
+    view.stage = match app.focus {
+        Focus::Follow => match &subject {
+            Some(subject) => stage::follow(timeline, process, subject),
+            None => stage::overview(&process.space),
+        },
+        Focus::Overview => stage::overview(&process.space),
+        Focus::At(addr) => stage::mapping(&process.space, addr),
+    };
+    view
+}
+
+/// The process of the event that is shown, or the first one.
+fn shown_process(timeline: &Timeline) -> Option<(u32, &Process)> {
+    let processes = &timeline.world().processes;
+    let pid = timeline.event().map(|e| e.pid);
+    let found = pid.and_then(|pid| processes.get_key_value(&pid));
+    found.or_else(|| processes.first_key_value()).map(|(pid, process)| (*pid, process))
+}
+
+/// What the latest memory event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its pages.
+    pub range: Range,
+    /// The first byte that was meant.
+    pub addr: Addr,
+}
+
+/// The pages that the latest memory event of the trace is about.
+pub fn subject(timeline: &Timeline) -> Option<Subject> {
+    let size = timeline.header().page_size;
+    let before = timeline.events().get(..timeline.position())?;
+    // A long trace without memory events is not searched to its start on every frame.
+    before.iter().rev().take(10_000).find_map(|event| match &event.kind {
+        EventKind::Map(map) => Some(Subject { range: map.range, addr: map.range.start() }),
+        EventKind::Unmap(unmap) => Some(Subject { range: unmap.range, addr: unmap.range.start() }),
+        EventKind::Observed(o) => Some(Subject { range: o.range, addr: o.range.start() }),
+        EventKind::Access(access) => Some(Subject { range: page_of(access.addr, size)?, addr: access.addr }),
+        _ => None,
+    })
+}
+
+fn page_of(addr: Addr, size: PageSize) -> Option<Range> {
+    Range::from_len(Addr(size.page_of(addr).checked_mul(size.bytes())?), size.bytes()).ok()
+}
+
+/// What the picture cannot know, in one sentence.
+fn caveat(timeline: &Timeline) -> String {
+    use pagescope_shared::header::Capability;
+    let header = timeline.header();
+    let mut missing = Vec::new();
+    for (capability, name) in
+        [(Capability::PageStates, "page states"), (Capability::Frames, "frame numbers (they need privilege)")]
+    {
+        if !header.capabilities.contains(&capability) {
+            missing.push(name);
+        }
+    }
+    let lost: u64 = timeline
+        .events()
+        .iter()
+        .map(|e| if let EventKind::Lost(lost) = &e.kind { lost.count.max(1) } else { 0 })
+        .fold(0, u64::saturating_add);
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("Not recorded: {}.", missing.join(", ")));
+    }
+    if lost > 0 {
+        parts.push(format!("{} lost.", count(lost, "event was", "events were")));
+    }
+    if !timeline.events().last().is_some_and(|e| matches!(e.kind, EventKind::End(_))) {
+        parts.push("The recording stopped before its end.".to_owned());
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The whole gate, stage by stage.
+
+use crate::run::{self, cargo};
+use crate::setup::{self, Scope};
+use crate::versions::WASM_BINDGEN;
+use crate::wasm::{self, Way};
+use crate::{browser, page, paths, size, tools};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::process::Command;
+use std::time::Instant;
+
+/// The crates that run in the page.
+const WASM_PACKAGES: [&str; 4] = ["-p", "pagescope-shared", "-p", "pagescope-web"];
+
+/// One part of the tests, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stage {
+    /// cargo fmt --check
+    Fmt,
+    /// The page's build, and its size against the budget
+    Page,
+    /// clippy on everything, compiled for this machine
+    Clippy,
+    /// clippy on the page's crates, compiled for wasm
+    WasmClippy,
+    /// The page's crates tested as wasm, in a headless browser
+    Wasm,
+    /// All other tests, the page in a real browser among them
+    Native,
+}
+
+impl Stage {
+    /// Whether it needs what setup installs, or only the toolchain.
+    fn needs_setup(self) -> bool {
+        self != Stage::Fmt
+    }
+
+    /// Whether it compiles the page into the binary.
+    fn needs_page(self) -> bool {
+        matches!(self, Stage::Clippy | Stage::Native)
+    }
+
+    /// The name on the command line.
+    fn flag(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+
+    fn run(self, way: Way) -> Result<()> {
+        match self {
+            Stage::Fmt if !setup::has_rustfmt() => skipped("no rustfmt"),
+            Stage::Fmt => run::run(cargo().args(["fmt", "--all", "--check"])),
+            Stage::Page => page::build(way).and_then(|()| size::gate(&paths::dist())),
+            Stage::Clippy if !setup::has_clippy() => skipped("no clippy"),
+            Stage::Clippy => clippy(&["--workspace", "--all-features"]),
+            Stage::WasmClippy if !setup::has_clippy() => skipped("no clippy"),
+            // clippy reads the standard library of its own compiler only.
+            Stage::WasmClippy if way == Way::Debian => {
+                skipped("clippy of this toolchain has no wasm target; the fallback brings none")
+            }
+            Stage::WasmClippy => clippy(&[&WASM_PACKAGES[..], &["--target", wasm::TARGET]].concat()),
+            Stage::Wasm => wasm_tests(way),
+            Stage::Native => native_tests(),
+        }
+    }
+}
+
+/// Runs the stages, or one; the last words are cargo test's own.
+pub(crate) fn test(only: Option<Stage>, fallback: bool) -> Result<()> {
+    let stages = match only {
+        Some(stage) => plan(stage),
+        None => Stage::value_variants().to_vec(),
+    };
+    let mut way = Way::Ordinary;
+    if stages.iter().any(|s| s.needs_setup()) {
+        heading("setup");
+        setup::setup(Scope::All, fallback)?;
+        way = wasm::require(fallback)?;
+    }
+    for stage in stages {
+        let flag = stage.flag();
+        heading(&flag);
+        let start = Instant::now();
+        stage.run(way).with_context(|| {
+            let fallback = if fallback { " --fallback" } else { "" };
+            format!("stage {flag} failed; alone: cargo xtask test --only {flag}{fallback}")
+        })?;
+        // Nothing after the last stage: its own last line stays the last.
+        if stage != Stage::Native {
+            eprintln!("{flag}: {:.1} s", start.elapsed().as_secs_f32());
+        }
+    }
+    Ok(())
+}
+
+/// A stage with what it stands on.
+fn plan(stage: Stage) -> Vec<Stage> {
+    if stage.needs_page() { vec![Stage::Page, stage] } else { vec![stage] }
+}
+
+fn heading(title: &str) {
+    eprintln!("\n=== {title}");
+}
+
+fn skipped(why: &str) -> Result<()> {
+    eprintln!("SKIPPED: {why}");
+    Ok(())
+}
+
+fn clippy(args: &[&str]) -> Result<()> {
+    let mut cmd = cargo();
+    cmd.args(["clippy", "--locked", "--all-targets"]).args(args).args(["--", "-D", "warnings"]);
+    run::run(&mut cmd)
+}
+
+fn wasm_tests(way: Way) -> Result<()> {
+    let browser = browser::require()?;
+    let runner = tools::require(&WASM_BINDGEN)?.join(WASM_BINDGEN.programs[1]);
+    let mut cmd = cargo();
+    // No doc tests: they run natively, and each would be a wasm module of its own.
+    cmd.args(["test", "--locked", "--lib", "--bins", "--tests"])
+        .args(["--target", wasm::TARGET])
+        .args(WASM_PACKAGES)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser.write_capabilities()?)
+        // Where a test does not say itself where it runs; otherwise it would ask for Node.
+        .env("WASM_BINDGEN_USE_BROWSER", "1");
+    way.apply(&mut cmd)?;
+    run::run(&mut cmd)
+}
+
+/// Unoptimized: compiling takes longer than running.
+fn native_tests() -> Result<()> {
+    let browser = browser::require()?;
+    let mut cmd: Command = cargo();
+    cmd.args(["test", "--locked", "--workspace", "--features", "pagescope/page"])
+        .env("PAGESCOPE_CHROME", &browser.chrome)
+        .env("PAGESCOPE_CHROMEDRIVER", &browser.driver);
+    run::run(&mut cmd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_native_tests_come_last() {
+        assert_eq!(Stage::value_variants().last(), Some(&Stage::Native));
+    }
+
+    #[test]
+    fn a_stage_alone_brings_the_page_if_it_embeds_it() {
+        assert_eq!(plan(Stage::Native), [Stage::Page, Stage::Native]);
+        assert_eq!(plan(Stage::Fmt), [Stage::Fmt]);
+        assert_eq!(Stage::WasmClippy.flag(), "wasm-clippy");
+    }
+}
