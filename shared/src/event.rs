@@ -1,7 +1,7 @@
 //! The events of a trace: each is one fact from the kernel, or one word of the narrator.
 
 use crate::addr::{Addr, PageSize, Range};
-use crate::mapping::{Attributes, Mapping};
+use crate::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
 use crate::page::Run;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map as JsonMap, Value};
@@ -122,14 +122,36 @@ pub struct Asked {
 
 /// `mmap` succeeded: see mmap(2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "MapFields", into = "MapFields")]
 pub struct Map {
     /// What the caller asked for.
     pub asked: Asked,
     /// What the kernel gave: where, in whole pages.
     pub range: Range,
     /// What it is.
-    #[serde(flatten)]
     pub attributes: Attributes,
+}
+
+/// A map event as a trace writes it: its attributes stand beside its range.
+#[derive(Serialize, Deserialize)]
+struct MapFields {
+    asked: Asked,
+    range: Range,
+    protection: Protection,
+    sharing: Sharing,
+    backing: Backing,
+}
+
+impl From<MapFields> for Map {
+    fn from(MapFields { asked, range, protection, sharing, backing }: MapFields) -> Self {
+        Self { asked, range, attributes: Attributes { protection, sharing, backing } }
+    }
+}
+
+impl From<Map> for MapFields {
+    fn from(Map { asked, range, attributes: Attributes { protection, sharing, backing } }: Map) -> Self {
+        Self { asked, range, protection, sharing, backing }
+    }
 }
 
 impl Map {

@@ -35,7 +35,7 @@ pub struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lesson: Option<Lesson>,
     /// Fields that this version does not know, passed through.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub extra: Map<String, Value>,
 }
 
@@ -52,7 +52,7 @@ pub struct Tool {
 
 /// One thing that a source can see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(from = "String", into = "String")]
 pub enum Capability {
     /// Memory calls with arguments and results.
     Calls,
@@ -63,8 +63,31 @@ pub enum Capability {
     /// Bytes that a lesson read and wrote.
     Contents,
     /// Something that this version does not know.
-    #[serde(untagged)]
     Other(String),
+}
+
+impl From<String> for Capability {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "calls" => Self::Calls,
+            "page-states" => Self::PageStates,
+            "frames" => Self::Frames,
+            "contents" => Self::Contents,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<Capability> for String {
+    fn from(capability: Capability) -> Self {
+        match capability {
+            Capability::Calls => "calls".into(),
+            Capability::PageStates => "page-states".into(),
+            Capability::Frames => "frames".into(),
+            Capability::Contents => "contents".into(),
+            Capability::Other(name) => name,
+        }
+    }
 }
 
 /// A lesson's title and program.

@@ -38,7 +38,7 @@ pub(crate) const TOOLS: [&Tool; 2] = [&TRUNK, &WASM_BINDGEN];
 
 /// Compiled for a short wait, not for speed: they run for a second or two per build.
 pub(crate) const QUICK_COMPILE: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),

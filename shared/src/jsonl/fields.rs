@@ -3,21 +3,12 @@
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
-/// Deserializes `T` from the fields of `object` that it names, and removes those. A `T` with a
-/// flattened part asks for a map instead of naming its fields: for it the names that it would write
-/// again are removed.
+/// Deserializes the struct `T` from the fields of `object` that it names, and removes those.
 pub(crate) fn take_fields<T>(object: &mut Map<String, Value>) -> Result<T, serde_json::Error>
 where
-    T: for<'de> Deserialize<'de> + serde::Serialize,
+    T: for<'de> Deserialize<'de>,
 {
-    let taken = T::deserialize(TakeFields { object })?;
-    if object.is_empty() {
-        return Ok(taken);
-    }
-    if let Value::Object(known) = serde_json::to_value(&taken)? {
-        object.retain(|name, _| !known.contains_key(name));
-    }
-    Ok(taken)
+    T::deserialize(TakeFields { object })
 }
 
 struct TakeFields<'a> {
@@ -43,7 +34,7 @@ impl<'de> Deserializer<'de> for TakeFields<'_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        Value::Object(self.object.clone()).deserialize_any(visitor)
+        Value::Object(std::mem::take(self.object)).deserialize_any(visitor)
     }
 
     serde::forward_to_deserialize_any! {

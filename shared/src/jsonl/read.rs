@@ -4,7 +4,7 @@ use super::{MAX_LINE_BYTES, take_fields};
 use crate::addr::PageSize;
 use crate::event::{Event, EventKind};
 use crate::header::{FORMAT, Header, VERSION};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// A trace that was read: all that could be, and every problem on the way.
@@ -116,11 +116,14 @@ fn read_header(raw: &[u8]) -> Result<Header, ReadError> {
     if probe.version > VERSION {
         return Err(ReadError::TooNew { found: probe.version });
     }
-    serde_json::from_slice(raw).map_err(no_header)
+    let mut fields: Map<String, Value> = serde_json::from_slice(raw).map_err(no_header)?;
+    let mut header: Header = take_fields(&mut fields).map_err(no_header)?;
+    header.extra = fields;
+    Ok(header)
 }
 
 /// The fields that every event has.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Envelope {
     seq: u64,
     t: u64,

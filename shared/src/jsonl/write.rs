@@ -8,9 +8,7 @@ use crate::header::Header;
 /// # Errors
 /// Only when serde cannot write a value, which no header that was read or built causes.
 pub fn header_line(header: &Header) -> Result<String, serde_json::Error> {
-    let mut line = serde_json::to_string(header)?;
-    line.push('\n');
-    Ok(line)
+    Ok(joined(&[serde_json::to_string(header)?, serde_json::to_string(&header.extra)?]))
 }
 
 /// An event's line, with its line break: envelope first, then the kind's fields, then unknown ones.
@@ -27,16 +25,21 @@ pub fn event_line(event: &Event) -> Result<String, serde_json::Error> {
     };
     let parts =
         [serde_json::to_string(&envelope)?, event.kind.fields_json()?, serde_json::to_string(&event.extra)?];
-    let mut line = String::with_capacity(parts.iter().map(String::len).sum());
-    for object in &parts {
-        let fields = object.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
+    Ok(joined(&parts))
+}
+
+/// One line with the fields of several JSON objects, in their order.
+fn joined(objects: &[String]) -> String {
+    let mut line = String::with_capacity(objects.iter().map(String::len).sum());
+    for object in objects {
+        let fields = object.strip_prefix('{').and_then(|o| o.strip_suffix('}')).unwrap_or_default();
         if !fields.is_empty() {
             line.push(if line.is_empty() { '{' } else { ',' });
             line.push_str(fields);
         }
     }
     line.push_str("}\n");
-    Ok(line)
+    line
 }
 
 /// The fields that every event has, in the order in which a person reads them.

@@ -29,12 +29,11 @@ impl Queue {
     }
 
     fn request_frame(&self) {
-        if self.0.scheduled.replace(true) {
-            return;
-        }
-        if let (Ok(window), Some(frame)) = (window(), &*self.0.frame.borrow()) {
-            // Refused only when the page is going away.
-            let _ = window.request_animation_frame(frame.as_ref().unchecked_ref());
+        // Before the loop stands, messages only wait.
+        if let (false, Ok(window), Some(frame)) = (self.0.scheduled.get(), window(), &*self.0.frame.borrow())
+        {
+            let asked = window.request_animation_frame(frame.as_ref().unchecked_ref());
+            self.0.scheduled.set(asked.is_ok());
         }
     }
 }
@@ -92,7 +91,9 @@ impl Page {
             self.app.update(Msg::Tick(elapsed));
         }
         let view = view(&self.app);
+        // Panels first: their text decides how much room the picture has.
+        self.panels.show(&view);
         self.picture.show(&view, self.app.progress());
-        self.panels.show(view);
+        self.panels.keep(view);
     }
 }

@@ -37,12 +37,17 @@ impl Panels {
         Self { elements, shown: View::default(), map_height: 0 }
     }
 
-    pub(super) fn show(&mut self, view: View) {
-        self.top(&view);
-        self.map(&view);
-        self.words(&view);
-        self.source(&view);
-        self.player(&view);
+    /// Writes what differs from the view that was kept.
+    pub(super) fn show(&mut self, view: &View) {
+        self.top(view);
+        self.map(view);
+        self.words(view);
+        self.source(view);
+        self.player(view);
+    }
+
+    /// Keeps what stands on the page now.
+    pub(super) fn keep(&mut self, view: View) {
         self.shown = view;
     }
 

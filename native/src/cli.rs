@@ -1,0 +1,105 @@
+//! The command line.
+
+use crate::{lesson, server};
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A microscope for virtual memory: performs and records what the kernel does with pages, and shows it.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pagescope lesson run hello         perform the first lesson and record it in hello.jsonl
+  pagescope open hello.jsonl         look at it in the browser";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lessons: short programs that use memory for real
+    #[command(subcommand, arg_required_else_help = true)]
+    Lesson(Lesson),
+    /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
+    #[command(after_help = OPEN_EXAMPLES)]
+    Open(server::Options),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  pagescope completions bash > ~/.local/share/bash-completion/completions/pagescope")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const OPEN_EXAMPLES: &str = "\
+Examples:
+  pagescope open hello.jsonl
+  pagescope open hello.jsonl --port 8080 --no-browser";
+
+#[derive(Subcommand)]
+enum Lesson {
+    /// List the lessons
+    List,
+    /// Perform a lesson for real and record what the kernel did
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        /// Which one
+        #[arg(value_parser = PossibleValuesParser::new(lesson::LESSONS.iter().map(|l| l.name)))]
+        name: String,
+        /// The trace to write; `-` for stdout [default: NAME.jsonl]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  pagescope lesson run hello
+  pagescope lesson run hello -o /tmp/first.jsonl
+  pagescope lesson run hello -o - | head -2";
+
+/// Reads the arguments and does what they say. Ends the process with code 2 when they say nothing.
+///
+/// # Errors
+/// Whatever kept the work from being done.
+pub(crate) fn run() -> Result<()> {
+    match Cli::parse().command {
+        Command::Lesson(Lesson::List) => {
+            let lines: String =
+                lesson::LESSONS.iter().map(|l| format!("{:<10} {}\n", l.name, l.title)).collect();
+            print(lines.as_bytes())
+        }
+        Command::Lesson(Lesson::Run { name, output }) => {
+            let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;
+            lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))
+        }
+        Command::Open(options) => server::open(&options),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pagescope", &mut script);
+            print(&script)
+        }
+    }
+}
+
+/// Unlike `println!`, does not panic on a closed pipe.
+fn print(text: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text).and_then(|()| out.flush()).context("cannot print")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,133 @@
+//! `hello`: one page, asked for, written, read and given back.
+
+use super::Lesson;
+use super::stage::Stage;
+use anyhow::{Result, bail};
+use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::mapping::Mapping;
+
+pub(super) const LESSON: Lesson = Lesson {
+    name: "hello",
+    title: "What is mmap?",
+    source_name: "hello.c",
+    source: include_str!("../../lessons/hello.c"),
+    perform,
+};
+
+/// With its NUL, as C has it.
+const GREETING: &[u8] = b"Hello, world!\0";
+/// The page that we would like.
+const WISH: u64 = 1 << 20;
+/// What is given back: not a whole page.
+const GIVEN_BACK: u64 = 1 << 10;
+
+fn perform(stage: &mut Stage<'_>) -> Result<()> {
+    let size = stage.page_size().bytes();
+    let in_words = grouped(size);
+
+    stage.step(
+        "sysconf(",
+        "A process and its pages",
+        format!(
+            "Every process has an address space of its own, cut into pages of {in_words} bytes. These are the \
+             stretches of it that this one is using: its program, its libraries, its heap, its stack."
+        ),
+        "Everything between the coloured stretches is empty: addresses that mean nothing until somebody maps them.",
+    )?;
+    stage.say(&format!("System page size: {size} bytes"))?;
+    stage.snapshot()?;
+
+    let hint = Addr(size.saturating_mul(WISH));
+    stage.step(
+        "mmap(",
+        "Ask for one page",
+        format!(
+            "mmap asks the kernel for one page, at page number 2^20 if it can be had: 1,048,576 × {in_words} = \
+             {hint}. The kernel notes down that these addresses are ours now, but nothing stands behind them yet."
+        ),
+        "The address is only a wish: without MAP_FIXED the kernel may choose another. No memory has been used so far.",
+    )?;
+    let (mut mapped, mapping) = stage.mmap_anonymous(hint, size)?;
+    let start = mapping.range.start();
+    stage.observe(&mapping)?;
+
+    let elsewhere = if start == hint {
+        String::new()
+    } else {
+        format!("The kernel did not give us {hint}, but {start}: a hint is no order. ")
+    };
+    stage.step(
+        "strcpy(",
+        "Write to it",
+        format!(
+            "{elsewhere}The first byte that is written finds no memory there: the processor stops with a page \
+             fault. The kernel puts a frame of real memory, filled with zeroes, behind the page, and the write \
+             goes on as if nothing had happened."
+        ),
+        "This is demand paging: memory is used when it is touched, not when it is asked for. The program never notices.",
+    )?;
+    stage.write(&mut mapped, start, GREETING)?;
+    stage.observe(&mapping)?;
+
+    stage.step(
+        "Contents of region",
+        "Read it back",
+        "The same 14 bytes come back: the 13 of the text and the zero that ends it. The page has its frame \
+         already, so there is no fault this time."
+            .to_owned(),
+        "From here on it is ordinary memory, as fast as any other. This is what malloc builds on.",
+    )?;
+    let bytes = stage.read(&mapped, start, GREETING.len())?;
+    let text = bytes.split(|&b| b == 0).next().unwrap_or_default();
+    stage.say(&format!("Contents of region: {}", String::from_utf8_lossy(text)))?;
+
+    stage.step(
+        "munmap(",
+        "Give back 1,024 bytes",
+        format!(
+            "munmap is asked to take back 1,024 bytes. It works in whole pages and rounds the length up, so all \
+             {in_words} bytes go, with the frame and what was written there."
+        ),
+        "Nothing warned us. Had anything else lived in the rest of that page, it would be gone now.",
+    )?;
+    stage.munmap(mapped, &mapping, GIVEN_BACK)?;
+
+    stage.step(
+        "return 0",
+        "It is gone",
+        format!(
+            "The kernel's own list, /proc/self/maps, no longer shows {start}. To touch that address now would end \
+             the program with a segmentation fault."
+        ),
+        "The frame has gone back to the kernel, which will fill it with zeroes before anybody else sees it.",
+    )?;
+    let mappings = stage.snapshot()?;
+    check_gone(&mappings, mapping.range)
+}
+
+fn check_gone(mappings: &[Mapping], page: Range) -> Result<()> {
+    if let Some(still) = mappings.iter().find(|m| m.range.intersection(page).is_some()) {
+        bail!(
+            "munmap should have taken {page}, but /proc/self/maps still shows {} {}",
+            still.range,
+            still.permissions()
+        );
+    }
+    Ok(())
+}
+
+/// 4096 as "4,096".
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

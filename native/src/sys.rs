@@ -1,0 +1,30 @@
+//! The kernel's own interfaces: the only place with `unsafe` code.
+#![allow(unsafe_code)]
+
+mod errno;
+mod mapped;
+mod scan;
+
+pub(crate) use errno::{description, name};
+pub(crate) use mapped::Mapped;
+pub(crate) use scan::{Categories, Region, pagemap_scan};
+
+use pagescope_shared::addr::{AddrError, PageSize};
+
+/// The size of a page, from the kernel.
+///
+/// # Errors
+/// When the kernel names a size that no page has.
+pub(crate) fn page_size() -> Result<PageSize, AddrError> {
+    PageSize::try_from(to_u64(rustix::param::page_size()))
+}
+
+/// The number of the calling thread: see gettid(2).
+pub(crate) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Lossless: no address of Linux is wider than 64 bits.
+pub(crate) fn to_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
