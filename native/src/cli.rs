@@ -30,7 +30,9 @@ enum Command {
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  pagescope completions bash > ~/.local/share/bash-completion/completions/pagescope")]
+    #[command(
+        after_help = "Example:\n  pagescope completions bash > ~/.local/share/bash-completion/completions/pagescope"
+    )]
     Completions {
         /// The shell
         shell: Shell,

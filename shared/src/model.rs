@@ -112,7 +112,7 @@ impl AddressSpace {
 
     fn page_range(&self, first: u64, end: u64) -> Option<Range> {
         let size = self.page_size.bytes();
-        range(first.checked_mul(size)?, end.checked_mul(size).unwrap_or(u64::MAX))
+        range(first.checked_mul(size)?, end.saturating_mul(size))
     }
 
     /// A whole new truth. Pages that it does not speak of are unknown, unless the model followed

@@ -91,10 +91,18 @@ fn page_scene(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, 
         None => "not mapped".to_owned(),
     };
     scene.label(caption(at.page), "caption right", state);
+    if stage.page.is_none() {
+        let text =
+            if stage.before.is_some() || stage.asked.is_some() { "no longer mapped" } else { "not mapped" };
+        scene.label(at.page, "none", text);
+    }
     byte_marks(scene, stage, at.page, progress);
     asked_bars(scene, stage, at, width);
     frame(scene, stage, at, progress, resident(stage.before), resident(stage.page));
 }
+
+/// Larger pages have no dot a byte.
+const MAX_DOTTED: u64 = 1 << 14;
 
 /// Every byte of the page a dot; those that were recorded are bright.
 fn byte_marks(scene: &mut Scene, stage: &PageStage, page: Rect, progress: f32) {
@@ -107,7 +115,7 @@ fn byte_marks(scene: &mut Scene, stage: &PageStage, page: Rect, progress: f32) {
         h: dy * scale,
     };
     // A huge page's bytes are finer than a pixel: then only the recorded ones are marked.
-    if stage.bytes <= 1 << 14 && stage.page.is_some() {
+    if stage.bytes <= MAX_DOTTED && stage.page.is_some() {
         for offset in 0..stage.bytes {
             scene.plain(dot(offset, 0.34), Fill::Faint, 0.5, 0.0);
         }
@@ -124,13 +132,23 @@ fn byte_marks(scene: &mut Scene, stage: &PageStage, page: Rect, progress: f32) {
 
 /// What the call asked for, and what the kernel did: side by side, to scale.
 fn asked_bars(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32) {
-    let Some((asked, done, verb)) = stage.asked else { return };
+    let Some((asked, done, verb)) = stage.asked else {
+        let x = at.asked.x + 4.0;
+        let note = Rect { x, w: (width - x).max(40.0), ..at.asked };
+        if stage.page.is_some() && stage.bytes <= MAX_DOTTED {
+            scene.label(note, "note", format!("{} bytes, a dot each", crate::format::grouped(stage.bytes)));
+        }
+        return;
+    };
     let part = |bytes: u64| {
         small(bytes.min(stage.bytes).saturating_mul(4096) / stage.bytes.max(1)) / 4096.0 * at.asked.h
     };
     let first = Rect { h: part(asked).max(2.0), ..at.asked };
     let second = Rect { x: at.asked.x + 12.0, h: part(done).max(2.0), ..at.asked };
     scene.plain(first, Fill::Accent, 1.0, 3.0);
+    if asked < done {
+        scene.plain(Rect { h: first.h, ..at.page }, Fill::Accent, 0.16, 6.0);
+    }
     scene.plain(second, Fill::Ink, 1.0, 3.0);
     let x = second.right() + 10.0;
     let text = |y: f32, h: f32| Rect { x, y, w: (width - x).max(40.0), h };
@@ -201,6 +219,11 @@ fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, wa
 fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32) {
     let Some((_, bytes)) = stage.recorded.first() else { return };
     let alpha = if stage.touched.is_some() { progress } else { 1.0 };
+    let x = at.frame.right() + 16.0;
+    let shown = bytes.len().min(16);
+    let text =
+        format!("{} recorded", crate::format::count(u64::try_from(shown).unwrap_or(0), "byte", "bytes"));
+    scene.label(Rect { x, w: at.asked.w * 30.0, ..at.frame }, "note", text);
     for (i, byte) in (0..TILES).zip(bytes) {
         let tile = Rect { x: at.tile.x + small(i) * at.tile_step, ..at.tile };
         scene.plain(tile, Fill::Paper, alpha, 4.0);
@@ -210,7 +233,8 @@ fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32) {
             0x21..=0x7e => char::from(*byte).to_string(),
             _ => "·".to_owned(),
         };
-        scene.label(Rect { h: tile.h * 0.62, ..tile }, "glyph", glyph);
+        let class = if glyph.len() == 2 { "glyph narrow" } else { "glyph" };
+        scene.label(Rect { h: tile.h * 0.62, ..tile }, class, glyph);
         let hex = Rect { y: tile.y + tile.h * 0.6, h: tile.h * 0.36, ..tile };
         scene.label(hex, "hex", format!("{byte:02x}"));
     }

@@ -38,6 +38,7 @@ pub(crate) fn install(label: &str, tool: &Tool) -> Result<()> {
         .args(["--no-default-features", "--force", "--root"])
         .arg(&home)
         .env("CARGO_TARGET_DIR", &scratch)
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", tool.opt_level)
         .envs(QUICK_COMPILE);
     if tool.locked {
         cmd.arg("--locked");

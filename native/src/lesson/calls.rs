@@ -52,7 +52,8 @@ impl Stage<'_> {
         let asked = Asked { addr: mapping.range.start(), len, flags: Vec::new() };
         let before = own_mappings()?;
         if let Err(errno) = mapped.unmap(len) {
-            let advice = "nothing was unmapped: a seccomp filter or another security policy may forbid the call";
+            let advice =
+                "nothing was unmapped: a seccomp filter or another security policy may forbid the call";
             return Err(self.failed("munmap", asked, errno, advice)?);
         }
         let after = own_mappings()?;

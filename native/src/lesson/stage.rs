@@ -39,14 +39,23 @@ impl<'a> Stage<'a> {
         };
         let started = Instant::now();
         let mut stage = Self { lesson, trace, out, page_size, observer, started, next_seq: 0 };
-        // The heap grows here, for this one is thrown away, and not between the snapshots that are recorded.
-        let rehearsal = stage.look_at_everything()?;
-        event_line(&stage.event(EventKind::Snapshot(rehearsal)))?;
+        stage.rehearse()?;
+        stage.started = Instant::now();
 
         stage.trace.header(&stage.header())?;
         let exe = std::env::current_exe().context("cannot tell the program's own path")?;
         stage.emit(EventKind::Start(Start { exe: exe.to_string_lossy().into_owned(), argv: argv() }))?;
         Ok(stage)
+    }
+
+    /// Does once, for nothing, what needs the most memory: the heap grows now, and not between the snapshots that
+    /// are recorded.
+    fn rehearse(&self) -> Result<()> {
+        let snapshot = self.look_at_everything()?;
+        let as_held_later = (snapshot.mappings.clone(), own_mappings()?);
+        event_line(&self.event(EventKind::Snapshot(snapshot)))?;
+        drop(as_held_later);
+        Ok(())
     }
 
     fn header(&self) -> Header {

@@ -117,7 +117,8 @@ mod tests {
             let found = mapping(line).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(line)));
             assert_eq!((found.permissions().as_str(), &found.attributes.backing), (*permissions, backing));
         }
-        for line in [&b"x"[..], b"", b"2000-1000 rw-p 0 00:00 0", b"1000-2000 rw 0 00:00 0", b"1000-2000 rw-p 0"]
+        for line in
+            [&b"x"[..], b"", b"2000-1000 rw-p 0 00:00 0", b"1000-2000 rw 0 00:00 0", b"1000-2000 rw-p 0"]
         {
             assert_eq!(mapping(line), None, "{}", String::from_utf8_lossy(line));
         }

@@ -186,6 +186,11 @@ fn row_element(e: &Elements, row: &Row) -> Option<Element> {
             item.set_text_content(Some(&format!("{} not mapped", size(*bytes))));
             Some(item)
         }
+        Row::KernelHalf => {
+            item.set_class_name("hole");
+            item.set_text_content(Some("the kernel's half"));
+            Some(item)
+        }
         Row::Region(region) => {
             append(&item, region_button(e, region))?;
             item.set_class_name("row");
@@ -200,10 +205,15 @@ fn region_button(e: &Elements, region: &Region) -> Option<Element> {
     let button = e.make("button", &class.join(" "), "")?;
     button.set_attribute("type", "button").ok()?;
     button.set_attribute("data-addr", &region.range.start().to_string()).ok()?;
-    button.set_attribute("title", &format!("{} {} {}", region.range, region.label, region.detail)).ok()?;
+    button
+        .set_attribute(
+            "title",
+            &format!("{} {} · {} · {}", region.range, region.label, region.detail, size(region.bytes)),
+        )
+        .ok()?;
     let head = e.make("span", "head", "")?;
     append(&head, e.make("span", "name", &region.label))?;
-    append(&head, e.make("span", "info", &region.detail))?;
+    append(&head, e.make("span", "info", &size(region.bytes)))?;
     append(&button, Some(head))?;
     let bar = e.make("span", "bar-of-pages", "")?;
     let total: u64 = region.shares.iter().map(|s| s.pages).fold(0, u64::saturating_add).max(1);

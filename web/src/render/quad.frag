@@ -32,7 +32,7 @@ float cover(int fill, float dist, float small, float inferred) {
     float dash = step(0.5, fract((v_at.x + v_at.y) / 14.0));
     return border * dash * 0.8;
   }
-  if (fill == 1) return border;
+  if (fill == 1) return border * mix(1.0, 0.6, small);
   if (fill == 2) {
     vec2 g = fract(p / period) - 0.5;
     float dot_ = 1.0 - smoothstep(1.0, 2.0, length(g) * period);

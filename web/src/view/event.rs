@@ -39,10 +39,24 @@ pub(super) fn event_view(timeline: &Timeline) -> EventView {
     else {
         return EventView::default();
     };
-    let mut view = describe(&event.kind, timeline.header().page_size);
+    let size = timeline.header().page_size;
+    let mut view = describe(&event.kind, size);
+    let mut says_state = matches!(event.kind, EventKind::Snapshot(_));
+    if matches!(event.kind, EventKind::Observed(_)) {
+        // A look belongs to the call before it: the call stays in view, with what was seen after it.
+        let acts = |kind: &EventKind| !matches!(kind, EventKind::Observed(_));
+        let call = before.get(..at).unwrap_or_default().iter().rev().take(1000).find(|e| acts(&e.kind));
+        if let Some(call) = call.filter(|call| !matches!(call.kind, EventKind::Step(_))) {
+            let seen = std::mem::take(&mut view.facts);
+            view = describe(&call.kind, size);
+            let seen = seen.into_iter().filter(|f| f.label == "kernel");
+            view.facts.extend(seen.map(|f| Fact { label: "seen", ..f }));
+            says_state = true;
+        }
+    }
     if at + 1 == timeline.position() {
         for change in timeline.change().pages.iter().take(3) {
-            if let (Some(before), Some(after)) = (change.before, change.after)
+            if let (false, Some(before), Some(after)) = (says_state, change.before, change.after)
                 && before.state != after.state
             {
                 let how = after.provenance.label();
@@ -120,7 +134,7 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
         }
         EventKind::Observed(observed) => {
             let seen = if observed.runs.is_empty() {
-                format!("{}: untouched, no page-table entry", pages(observed.range))
+                format!("{}: untouched, no page-table entry yet", pages(observed.range))
             } else {
                 let runs = observed.runs.iter().take(3).map(|run| {
                     let frame = run.frame.map(|f| format!(", frame {f}")).unwrap_or_default();

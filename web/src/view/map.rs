@@ -1,7 +1,7 @@
 //! The address space as a column of regions: neighbours of one file are one region, holes are
 //! folded and labelled, and where there are more regions than rows, neighbours join visibly.
 
-use crate::format::{clipped, count, file_name, size};
+use crate::format::{clipped, count, file_name};
 use crate::palette::Fill;
 use pagescope_shared::addr::Range;
 use pagescope_shared::mapping::{Backing, Mapping};
@@ -15,7 +15,7 @@ pub struct Region {
     pub range: Range,
     /// What it is called.
     pub label: String,
-    /// Protection, mappings, size.
+    /// Protection, or how many mappings.
     pub detail: String,
     /// How many mappings are in it.
     pub mappings: u64,
@@ -45,6 +45,8 @@ pub enum Row {
     Region(Region),
     /// Nothing is mapped: so many bytes.
     Hole(u64),
+    /// From the end of user space to what the kernel lends from its own half.
+    KernelHalf,
 }
 
 /// The regions of an address space, high addresses first.
@@ -80,10 +82,9 @@ pub fn regions(space: &AddressSpace, subject: Option<Range>, change: &Change) ->
     let mut regions: Vec<Region> = regions.into_iter().map(|(region, _)| region).rev().collect();
     for region in &mut regions {
         region.shares = shares(space, region.range);
-        region.detail = match region.mappings {
-            1 => format!("{} · {}", region.detail, size(region.bytes)),
-            n => format!("{} · {}", count(n, "mapping", "mappings"), size(region.bytes)),
-        };
+        if region.mappings > 1 {
+            region.detail = count(region.mappings, "mapping", "mappings");
+        }
     }
     regions
 }
@@ -143,7 +144,7 @@ pub fn rows(regions: &[Region], max: usize) -> Vec<Row> {
     for region in joined {
         let hole = above.map_or(0, |above| above.start().0.saturating_sub(region.range.end().0));
         if hole > 0 {
-            rows.push(Row::Hole(hole));
+            rows.push(if hole > 1 << 63 { Row::KernelHalf } else { Row::Hole(hole) });
         }
         above = Some(region.range);
         rows.push(Row::Region(region));
@@ -185,5 +186,5 @@ fn join(upper: &mut Region, lower: &Region) {
     }
     upper.shares.sort_by_key(|s| s.fill);
     upper.label = count(upper.mappings, "mapping", "mappings");
-    upper.detail = size(upper.bytes);
+    upper.detail.clone_from(&upper.label);
 }

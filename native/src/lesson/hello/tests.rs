@@ -22,10 +22,7 @@ fn a_hint_that_is_not_honoured() {
     assert_eq!(taken.range().map(Range::start), Some(hint), "the page that the lesson wishes for is free");
     let (trace, out) = record();
     assert!(trace.problems.is_empty(), "{:?}", trace.problems);
-    assert_eq!(
-        out,
-        format!("System page size: {} bytes\nContents of region: Hello, world!\n", size.bytes())
-    );
+    assert_eq!(out, format!("System page size: {} bytes\nContents of region: Hello, world!\n", size.bytes()));
     let map = trace.events.iter().find_map(|e| match &e.kind {
         EventKind::Map(map) => Some(map.clone()),
         _ => None,
