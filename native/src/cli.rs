@@ -64,7 +64,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   pagescope lesson run hello
   pagescope lesson run hello -o /tmp/first.jsonl
-  pagescope lesson run hello -o - | head -2";
+  pagescope lesson run hello -o - | gzip > hello.jsonl.gz";
 
 /// Reads the arguments and does what they say. Ends the process with code 2 when they say nothing.
 ///

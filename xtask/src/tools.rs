@@ -80,8 +80,14 @@ mod tests {
 
     #[test]
     fn half_an_installation_is_noticed() {
-        const TOOL: Tool =
-            Tool { krate: "two", version: "1.2.3", programs: &["one", "other"], locked: false, typical: "" };
+        const TOOL: Tool = Tool {
+            krate: "two",
+            version: "1.2.3",
+            programs: &["one", "other"],
+            locked: false,
+            opt_level: "0",
+            typical: "",
+        };
         let bin = std::env::temp_dir().join(format!("pagescope-xtask-tools-{}", std::process::id()));
         let script = |name: &str, text: &str| {
             let file = bin.join(name);

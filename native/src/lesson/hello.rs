@@ -45,7 +45,7 @@ fn perform(stage: &mut Stage<'_>) -> Result<()> {
             "mmap asks the kernel for one page, at page number 2^20 if it can be had: 1,048,576 × {in_words} = \
              {hint}. The kernel notes down that these addresses are ours now, but nothing stands behind them yet."
         ),
-        "The address is only a wish: without MAP_FIXED the kernel may choose another. No memory has been used so far.",
+        "The address is only a wish: without MAP_FIXED the kernel may choose another. No frame of memory has been used for it so far.",
     )?;
     let (mut mapped, mapping) = stage.mmap_anonymous(hint, size)?;
     let start = mapping.range.start();

@@ -1,0 +1,267 @@
+//! The programs that the test drives: the tool, chromedriver, Chromium.
+
+use crate::picture::Rect;
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The tool, serving `hello` as it was just performed.
+pub(crate) struct Served {
+    child: Child,
+    address: String,
+    _folder: TempDir,
+}
+
+impl Served {
+    pub(crate) fn hello() -> Self {
+        let folder = TempDir::new().unwrap();
+        let tool = env!("CARGO_BIN_EXE_pagescope");
+        let trace = folder.path().join("hello.jsonl");
+        let done = Command::new(tool).args(["lesson", "run", "hello", "-o"]).arg(&trace).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let mut child = Command::new(tool)
+            .args(["open", "--no-browser"])
+            .arg(&trace)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.split_whitespace().find(|w| w.starts_with("http://")).unwrap_or_default().to_owned();
+        assert!(address.contains("#trace="), "the first line says where: {line}");
+        Self { child, address, _folder: folder }
+    }
+
+    /// The address, with a query before the fragment and more in the fragment.
+    pub(crate) fn url(&self, query: &str, more: &str) -> String {
+        let (page, fragment) = self.address.split_once('#').unwrap();
+        format!("{page}{query}#{fragment}{more}")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the page says of itself.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) title: String,
+    pub(crate) step: String,
+    pub(crate) cell: String,
+    pub(crate) error: String,
+    pub(crate) renderer: String,
+    pub(crate) position: u64,
+    pub(crate) end: u64,
+    /// Nothing has changed for half a second.
+    pub(crate) still: bool,
+}
+
+pub(crate) struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+    client: Client,
+    _profile: TempDir,
+}
+
+fn program(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| name.into(), Into::into)
+}
+
+impl Browser {
+    pub(crate) async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let driver = Command::new(program("PAGESCOPE_CHROMEDRIVER", "chromedriver"))
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts: `cargo xtask setup` installs it");
+        let profile = TempDir::new().unwrap();
+        let mut args = vec![format!("--user-data-dir={}", profile.path().display())];
+        let flags = "--headless --no-sandbox --enable-unsafe-swiftshader --disable-quic --no-first-run \
+             --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
+             --disable-dev-shm-usage --force-device-scale-factor=1";
+        args.extend(flags.split_whitespace().map(str::to_owned));
+        let mut options = json!({ "args": args });
+        if let Some(chrome) = std::env::var_os("PAGESCOPE_CHROME") {
+            options["binary"] = json!(chrome.to_string_lossy());
+        }
+        let capabilities =
+            json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+        let Value::Object(capabilities) = capabilities else { unreachable!() };
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let start = Instant::now();
+        let client = loop {
+            match builder.connect(&format!("http://127.0.0.1:{port}")).await {
+                Ok(client) => break client,
+                Err(e) => assert!(start.elapsed() < Duration::from_secs(30), "no session: {e}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        let session = client.session_id().await.unwrap().expect("a session");
+        Self { driver, port, session, client, _profile: profile }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let _ = self.client.clone().close().await;
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+
+    /// A new document even when only the fragment differs.
+    pub(crate) async fn goto(&self, url: &str) -> Result<(), CmdError> {
+        self.client.goto("about:blank").await?;
+        self.client.goto(url).await
+    }
+
+    pub(crate) async fn size(&self, width: u32, height: u32) -> Result<(), CmdError> {
+        // The window has a frame of its own: what counts is the page inside it.
+        self.client.set_window_size(width, height).await?;
+        let inner = self.script("return [innerWidth, innerHeight]", json!([])).await?;
+        let missing =
+            |i: usize, wish: u32| wish.saturating_sub(u32::try_from(inner[i].as_u64().unwrap()).unwrap());
+        self.client.set_window_size(width + missing(0, width), height + missing(1, height)).await
+    }
+
+    pub(crate) async fn script(&self, script: &str, args: Value) -> Result<Value, CmdError> {
+        self.client.execute(script, args.as_array().cloned().unwrap_or_default()).await
+    }
+
+    pub(crate) async fn click(&self, id: &str) -> Result<(), CmdError> {
+        self.client.find(Locator::Id(id)).await?.click().await
+    }
+
+    pub(crate) async fn text(&self, id: &str) -> Result<String, CmdError> {
+        self.client.find(Locator::Id(id)).await?.text().await
+    }
+
+    /// Presses a key on the page, with no control focused.
+    pub(crate) async fn key(&self, key: &str) -> Result<(), CmdError> {
+        self.script("document.activeElement.blur()", json!([])).await?;
+        let body: Element = self.client.find(Locator::Css("body")).await?;
+        let text = match key {
+            "Home" => char::from(Key::Home).to_string(),
+            "End" => char::from(Key::End).to_string(),
+            "Escape" => char::from(Key::Escape).to_string(),
+            other => other.to_owned(),
+        };
+        body.send_keys(&text).await
+    }
+
+    pub(crate) async fn state(&self) -> Result<State, CmdError> {
+        let script = "const $ = id => document.getElementById(id), c = $('canvas');
+            const now = c.getAttribute('aria-label') + $('labels').textContent + $('position').textContent;
+            if (window.lastSeen?.now !== now) window.lastSeen = { now, since: performance.now() };
+            return { title: $('title').textContent, step: $('step-title').textContent,
+                cell: c.getAttribute('aria-label') ?? '', error: $('error').hidden ? '' : $('error-text').textContent,
+                renderer: c.dataset.renderer ?? '', position: +$('scrub').value, end: +$('scrub').max,
+                still: performance.now() - window.lastSeen.since > 500 }";
+        let v = self.script(script, json!([])).await?;
+        let text = |name: &str| v[name].as_str().unwrap_or_default().to_owned();
+        let number = |name: &str| v[name].as_u64().unwrap_or_default();
+        Ok(State {
+            title: text("title"),
+            step: text("step"),
+            cell: text("cell"),
+            error: text("error"),
+            renderer: text("renderer"),
+            position: number("position"),
+            end: number("end"),
+            still: v["still"] == json!(true),
+        })
+    }
+
+    /// Waits until the page says so; tells what it said last when it never does.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        ms: u64,
+        is: impl Fn(&State) -> bool,
+    ) -> Result<(), CmdError> {
+        let start = Instant::now();
+        loop {
+            let state = self.state().await?;
+            if is(&state) {
+                return Ok(());
+            }
+            assert!(start.elapsed() < Duration::from_millis(ms), "{what}: not within {ms} ms, but {state:?}");
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// The page's cell on the screen.
+    pub(crate) async fn cell(&self) -> Result<Option<Rect>, CmdError> {
+        let script = "const c = document.getElementById('canvas'), r = c.getBoundingClientRect();
+            return (c.dataset.cell || '').split(' ').filter(Boolean).map(Number).concat([r.x, r.y])";
+        let numbers: Vec<f64> = serde_json::from_value(self.script(script, json!([])).await?)?;
+        let [x, y, w, h, left, top] = numbers[..] else { return Ok(None) };
+        Ok(Some(Rect { x: x + left, y: y + top, w, h }))
+    }
+
+    pub(crate) async fn screenshot(&self) -> Result<Vec<u8>, CmdError> {
+        self.client.screenshot().await
+    }
+
+    /// Keeps a screenshot in `target/e2e/`.
+    pub(crate) async fn picture(&self, name: &str) -> Result<(), CmdError> {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../e2e");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), self.screenshot().await?).unwrap();
+        Ok(())
+    }
+
+    /// Errors on the console, by chromedriver's own log command, which the WebDriver standard lacks.
+    pub(crate) fn console_errors(&self) -> Vec<String> {
+        let body = r#"{"type":"browser"}"#;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(
+            stream,
+            "POST /session/{}/se/log HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.session, self.port, body.len()
+        )
+        .unwrap();
+        // The connection stays open after the answer: its length says where it ends.
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut answer = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            answer.read_line(&mut line).unwrap();
+            match line.trim_end().to_ascii_lowercase().split_once(':') {
+                Some(("content-length", n)) => length = n.trim().parse().unwrap(),
+                Some(_) => {}
+                None if line.trim_end().is_empty() => break,
+                None => {}
+            }
+        }
+        let mut json = vec![0; length];
+        answer.read_exact(&mut json).unwrap();
+        let log: Value = serde_json::from_slice(&json).expect("a log");
+        let entries = log["value"].as_array().cloned().unwrap_or_default();
+        let errors = entries.into_iter().filter(|e| e["level"] == "SEVERE");
+        errors.map(|e| e["message"].to_string()).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
