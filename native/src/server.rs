@@ -58,7 +58,9 @@ async fn serve(site: Site, options: &Options) -> Result<()> {
         None => "cannot serve on 127.0.0.1".to_owned(),
     })?;
     let port = listener.local_addr().context("cannot tell the port")?.port();
-    let url = format!("http://127.0.0.1:{port}/{}/#trace=trace/{}", site.token, trace::encoded(&site.name));
+    // Twice: the fragment's parameter is itself an address, in which the name stands encoded.
+    let name = trace::encoded(&trace::encoded(&site.name));
+    let url = format!("http://127.0.0.1:{port}/{}/#trace=trace/{name}", site.token);
 
     // Before anybody learns the address: from then on a signal ends it in good order.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;

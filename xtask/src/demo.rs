@@ -55,8 +55,13 @@ pub(crate) fn gallery(fallback: bool) -> Result<()> {
     fs::create_dir_all(&neutral)
         .and_then(|()| fs::copy(&built, &binary))
         .with_context(|| neutral.display().to_string())?;
-    let trace = paths::root().join("web/gallery").join(format!("{LESSON}.jsonl"));
-    record(&binary, &trace, &neutral)
+    // Its command line stands in the trace too: recorded there, under a name without a folder, then brought here.
+    let name = format!("{LESSON}.jsonl");
+    record(&binary, Path::new(&name), &neutral)?;
+    let shipped = paths::root().join("web/gallery").join(&name);
+    fs::copy(neutral.join(&name), &shipped).with_context(|| shipped.display().to_string())?;
+    eprintln!("the page ships {}", shipped.display());
+    Ok(())
 }
 
 fn record(binary: &Path, trace: &Path, folder: &Path) -> Result<()> {

@@ -25,7 +25,8 @@ impl Served {
     pub(crate) fn hello() -> Self {
         let folder = TempDir::new().unwrap();
         let tool = env!("CARGO_BIN_EXE_pagescope");
-        let trace = folder.path().join("hello.jsonl");
+        // A name that an address has to encode.
+        let trace = folder.path().join("hello #1.jsonl");
         let done = Command::new(tool).args(["lesson", "run", "hello", "-o"]).arg(&trace).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let mut child = Command::new(tool)

@@ -15,10 +15,13 @@ use wasm_bindgen::closure::Closure;
 #[derive(Clone)]
 pub(super) struct Queue(Rc<Inner>);
 
+/// What the browser calls for a frame, with the time in milliseconds.
+type FrameCall = Closure<dyn FnMut(f64)>;
+
 struct Inner {
     waiting: RefCell<VecDeque<Msg>>,
     scheduled: Cell<bool>,
-    frame: RefCell<Option<Closure<dyn FnMut(f64)>>>,
+    frame: RefCell<Option<FrameCall>>,
 }
 
 impl Queue {

@@ -24,7 +24,9 @@ pub(super) fn first(queue: &Queue) -> Result<(), String> {
     let get = |name: &str| hash.get(name).or_else(|| query.get(name));
     let url = get("trace").unwrap_or_else(|| GALLERY.to_owned());
     let autoplay = get("play").as_deref() != Some("0");
-    let name = clipped(file_name(url.split(['?', '#']).next().unwrap_or(&url)), 80);
+    let file = file_name(url.split(['?', '#']).next().unwrap_or(&url));
+    let decoded = js_sys::decode_uri_component(file).map(String::from);
+    let name = clipped(&decoded.unwrap_or_else(|_| file.to_owned()), 80);
     queue.send(Msg::Loading(name.clone()));
     let queue = queue.clone();
     spawn_local(async move {
