@@ -1,5 +1,8 @@
 //! The interchange form: what is written is read again, and damage costs only what is damaged.
 
+// Tests fail by panicking; clippy does not know the wasm ones for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use pagescope_shared::event::EventKind;
 use pagescope_shared::jsonl::{ReadError, Reason, event_line, header_line, read};
 #[cfg(target_arch = "wasm32")]
