@@ -157,7 +157,7 @@ impl App {
         }
     }
 
-    /// A jump is the person's own: it ends playing and shows what the events are about.
+    /// A jump is the person's own: it ends playing.
     fn jump(&mut self, to: usize) {
         self.motion = Motion::Still;
         self.waited = 0.0;
