@@ -42,6 +42,24 @@ fn unknown_fields_and_kinds_are_kept() {
     assert_eq!(trace.events[7].extra["where"]["x"], 1);
 }
 
+/// Where `usize` has 32 bits too, page 2^20 stands at 2^32.
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn the_golden_trace_replays() {
+    use pagescope_shared::addr::Addr;
+    use pagescope_shared::page::PageState::{Private, Untouched};
+    let mut timeline = pagescope_shared::timeline::Timeline::new(read(GOLDEN.as_bytes()).unwrap());
+    for (position, expected) in [(4, Some(Untouched)), (7, Some(Private)), (9, None), (5, Some(Untouched))] {
+        timeline.seek(position);
+        let space = &timeline.world().processes[&4242].space;
+        assert_eq!(space.page_at(Addr(1 << 32)).map(|p| p.state), expected, "at {position}");
+        assert_eq!(
+            space.mapping_at(Addr(0x5555_5555_7fff)).map(|m| m.permissions()).as_deref(),
+            Some("r-xp")
+        );
+    }
+}
+
 #[test]
 fn cut_at_every_byte() {
     let whole = read(GOLDEN.as_bytes()).unwrap();
