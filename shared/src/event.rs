@@ -1,9 +1,17 @@
 //! The events of a trace: each is one fact from the kernel, or one word of the narrator.
 
-use crate::addr::{Addr, PageSize, Range};
-use crate::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
-use crate::page::Run;
-use serde::{Deserialize, Serialize};
+mod call;
+mod memory;
+mod process;
+mod word;
+
+pub use call::{
+    Advice, Advise, Asked, Break, Failed, Lock, Map, NewPlace, Protect, Remap, Sync, Unlock, Unmap,
+};
+pub use memory::{Access, AccessType, Fault, FaultAccess, Observed, Severity, Snapshot};
+pub use process::{Exec, Exit, Fork, ForkMemory, Signal, Start, Thread};
+pub use word::{End, Lost, Marker, Step};
+
 use serde_json::{Map as JsonMap, Value};
 
 /// One event. On its line the envelope, the kind's name and the kind's own fields stand side by side.
@@ -20,20 +28,44 @@ pub struct Event {
     /// What happened.
     pub kind: EventKind,
     /// Fields that this version does not know, passed through.
-    pub extra: JsonMap<String, Value>,
+    pub extra: Extra,
+}
+
+/// Fields that this version does not know. Nearly always none, and then it costs one word.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extra(Option<Box<JsonMap<String, Value>>>);
+
+impl Extra {
+    /// No such fields.
+    pub const NONE: Self = Self(None);
+
+    /// The fields, if there are any.
+    pub fn fields(&self) -> Option<&JsonMap<String, Value>> {
+        self.0.as_deref()
+    }
+}
+
+impl From<JsonMap<String, Value>> for Extra {
+    fn from(fields: JsonMap<String, Value>) -> Self {
+        Self((!fields.is_empty()).then(|| Box::new(fields)))
+    }
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:literal $variant:ident),+ $(,)?) => {
-        /// What happened. The names in a trace are those of [`EventKind::name`].
+    ($($(#[$doc:meta])* $name:literal $variant:ident($fields:ty)),+ $(,)?) => {
+        /// What happened. The names in a trace are those of [`EventKind::name`]. Kinds that are rare and large are
+        /// boxed, so that an event is small.
         #[derive(Clone, Debug, PartialEq)]
         pub enum EventKind {
-            $($(#[$doc])* $variant($variant),)+
+            $($(#[$doc])* $variant($fields),)+
             /// A kind that this version does not know. Its fields are in [`Event::extra`].
-            Other(String),
+            Other(Box<String>),
         }
 
         impl EventKind {
+            /// All names, in the order of the documentation.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
             /// The kind's name in a trace.
             pub fn name(&self) -> &str {
                 match self {
@@ -49,7 +81,7 @@ macro_rules! kinds {
             ) -> Result<Self, serde_json::Error> {
                 match name.as_str() {
                     $($name => crate::jsonl::take_fields(fields).map(Self::$variant),)+
-                    _ => Ok(Self::Other(name)),
+                    _ => Ok(Self::Other(Box::new(name))),
                 }
             }
 
@@ -66,204 +98,59 @@ macro_rules! kinds {
 
 kinds! {
     /// A process enters the recording.
-    "start" Start,
-    /// All mappings of a process at this moment; replaces what was known.
-    "snapshot" Snapshot,
-    /// `mmap` succeeded.
-    "map" Map,
-    /// `munmap` succeeded.
-    "unmap" Unmap,
-    /// A call failed.
-    "failed" Failed,
-    /// A lesson's own read or write.
-    "access" Access,
-    /// Page states read from the kernel.
-    "observed" Observed,
-    /// A lesson's next step.
-    "step" Step,
-    /// Events were lost.
-    "lost" Lost,
+    "start" Start(Box<Start>),
+    /// `execve` succeeded.
+    "exec" Exec(Box<Exec>),
+    /// A process made another one.
+    "fork" Fork(Fork),
+    /// A process made a thread.
+    "thread" Thread(Thread),
     /// A process ended.
-    "exit" Exit,
+    "exit" Exit(Box<Exit>),
+    /// `mmap` succeeded.
+    "map" Map(Map),
+    /// `munmap` succeeded.
+    "unmap" Unmap(Unmap),
+    /// `mprotect` succeeded.
+    "protect" Protect(Protect),
+    /// `mremap` succeeded.
+    "remap" Remap(Box<Remap>),
+    /// `brk` was called.
+    "break" Break(Break),
+    /// `madvise` succeeded.
+    "advise" Advise(Advise),
+    /// `mlock` succeeded.
+    "lock" Lock(Lock),
+    /// `munlock` succeeded.
+    "unlock" Unlock(Unlock),
+    /// `msync` succeeded.
+    "sync" Sync(Sync),
+    /// A call failed.
+    "failed" Failed(Box<Failed>),
+    /// A page fault.
+    "fault" Fault(Fault),
+    /// A signal about memory.
+    "signal" Signal(Box<Signal>),
+    /// A lesson's own read or write.
+    "access" Access(Box<Access>),
+    /// Page states read from the kernel.
+    "observed" Observed(Box<Observed>),
+    /// All mappings of a process at this moment; replaces what was known.
+    "snapshot" Snapshot(Box<Snapshot>),
+    /// A lesson's next step.
+    "step" Step(Box<Step>),
+    /// Somebody's bookmark.
+    "marker" Marker(Box<Marker>),
+    /// Events were lost.
+    "lost" Lost(Box<Lost>),
     /// The recording ended as it should.
-    "end" End,
+    "end" End(End),
 }
 
-/// A process enters the recording.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
-    /// The program's path.
-    pub exe: String,
-    /// Its arguments, its own name first.
-    pub argv: Vec<String>,
-}
-
-/// All mappings of a process at one moment, by `/proc/PID/maps`, and what the pagemap said of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// By address, disjoint.
-    pub mappings: Vec<Mapping>,
-    /// Page states; pages that stand in none of them are unknown.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub observed: Vec<Observed>,
-}
-
-/// What a call asked for, in the caller's own numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The address: for `mmap` a hint, `0x0` for none.
-    pub addr: Addr,
-    /// The length in bytes, as it was passed: not rounded.
-    pub len: u64,
-    /// Flags by their names, such as `MAP_PRIVATE`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<String>,
-}
-
-/// `mmap` succeeded: see mmap(2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "MapFields", into = "MapFields")]
-pub struct Map {
-    /// What the caller asked for.
-    pub asked: Asked,
-    /// What the kernel gave: where, in whole pages.
-    pub range: Range,
-    /// What it is.
-    pub attributes: Attributes,
-}
-
-/// A map event as a trace writes it: its attributes stand beside its range.
-#[derive(Serialize, Deserialize)]
-struct MapFields {
-    asked: Asked,
-    range: Range,
-    protection: Protection,
-    sharing: Sharing,
-    backing: Backing,
-}
-
-impl From<MapFields> for Map {
-    fn from(MapFields { asked, range, protection, sharing, backing }: MapFields) -> Self {
-        Self { asked, range, attributes: Attributes { protection, sharing, backing } }
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    #[test]
+    fn events_are_small() {
+        assert!(size_of::<super::Event>() <= 136, "{}", size_of::<super::Event>());
     }
-}
-
-impl From<Map> for MapFields {
-    fn from(Map { asked, range, attributes: Attributes { protection, sharing, backing } }: Map) -> Self {
-        Self { asked, range, protection, sharing, backing }
-    }
-}
-
-impl Map {
-    /// Whether the kernel put the mapping where the hint said.
-    pub fn hint_honoured(&self) -> bool {
-        self.asked.addr == self.range.start()
-    }
-}
-
-/// `munmap` succeeded: see munmap(2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unmap {
-    /// What the caller asked for.
-    pub asked: Asked,
-    /// What the kernel did: whole pages.
-    pub range: Range,
-}
-
-/// A call that failed and changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failed {
-    /// The call, such as `mmap`.
-    pub call: String,
-    /// What it asked for.
-    pub asked: Asked,
-    /// The error's name, such as `ENOMEM`.
-    pub errno: String,
-    /// What the C library says about it.
-    pub message: String,
-}
-
-/// Read or write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AccessType {
-    /// The program read the bytes.
-    Read,
-    /// The program wrote the bytes.
-    Write,
-}
-
-/// A lesson's own read or write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Access {
-    /// Read or write.
-    pub access: AccessType,
-    /// The first byte's address.
-    pub addr: Addr,
-    /// The bytes: in a trace two hexadecimal digits each.
-    #[serde(with = "crate::jsonl::hex_bytes")]
-    pub bytes: Vec<u8>,
-}
-
-/// Page states read from the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Observed {
-    /// What was looked at, in whole pages. Pages past the last run were untouched.
-    pub range: Range,
-    /// `pagemap-scan` or `pagemap`.
-    pub source: String,
-    /// States from the start of the range on.
-    pub runs: Vec<Run>,
-}
-
-impl Observed {
-    /// Whether the runs fit into the range.
-    pub fn fits(&self, size: PageSize) -> bool {
-        let mut room = size.pages_in(self.range);
-        self.runs.iter().all(|run| {
-            let fits = run.pages.get() <= room;
-            room = room.saturating_sub(run.pages.get());
-            fits
-        })
-    }
-}
-
-/// A lesson's next step: what follows, up to the next one, belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// A few words.
-    pub title: String,
-    /// What the audience reads.
-    pub text: String,
-    /// The line of the lesson's program, from 1.
-    pub line: u32,
-    /// What the speaker may say.
-    pub note: String,
-}
-
-/// Events were lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
-    /// How many, 0 when nobody knows.
-    pub count: u64,
-    /// Why.
-    pub reason: String,
-}
-
-/// A process ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exit {
-    /// Its exit code, when it was not killed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<i32>,
-    /// The signal that killed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<String>,
-}
-
-/// The recording ended as it should.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
-    /// How many events came before this one.
-    pub count: u64,
 }

@@ -14,5 +14,6 @@ pub mod interval;
 pub mod jsonl;
 pub mod mapping;
 pub mod model;
+pub mod names;
 pub mod page;
 pub mod timeline;

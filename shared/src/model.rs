@@ -95,12 +95,7 @@ impl AddressSpace {
                     self.take_out(all, &mut change);
                 }
             }
-            EventKind::Start(_)
-            | EventKind::Failed(_)
-            | EventKind::Step(_)
-            | EventKind::Lost(_)
-            | EventKind::End(_)
-            | EventKind::Other(_) => {}
+            _ => {}
         }
         change
     }
@@ -197,7 +192,7 @@ impl AddressSpace {
         for run in &observed.runs {
             let run_end = at.saturating_add(run.pages.get()).min(end);
             let page =
-                Page { state: run.state, provenance: Provenance::Observed, huge: run.huge, frame: run.frame };
+                Page { state: run.state, provenance: Provenance::Observed, flags: run.flags, frame: run.frame };
             self.observe(at, run_end, page, change);
             at = run_end;
         }
@@ -242,7 +237,7 @@ fn range(start: u64, end: u64) -> Option<Range> {
 /// The state that an access leads to, when it leads to another one.
 fn after_access(before: PageState, access: AccessType, of: &Attributes) -> Option<PageState> {
     use PageState::{CopyPending, FileClean, FileDirty, Private, Swapped, Unknown, Untouched, ZeroPage};
-    let anonymous = !matches!(of.backing, Backing::File { .. });
+    let anonymous = !matches!(of.backing, Backing::File(_));
     match (access, before, of.sharing) {
         (AccessType::Write, Private, Sharing::Private) | (AccessType::Write, FileDirty, Sharing::Shared) => {
             None

@@ -3,6 +3,7 @@
 use crate::addr::Frame;
 use crate::interval::Cut;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
 
 /// What the page table holds for a page. The order is that of the legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,8 +86,8 @@ pub struct Page {
     pub state: PageState,
     /// How that is known.
     pub provenance: Provenance,
-    /// Part of a huge page.
-    pub huge: bool,
+    /// What else is known of it.
+    pub flags: PageFlags,
     /// The first page's frame; the following pages of the run have the following frames.
     pub frame: Option<Frame>,
 }
@@ -94,7 +95,7 @@ pub struct Page {
 impl Page {
     /// A state that the model worked out, with no frame known.
     pub fn inferred(state: PageState) -> Self {
-        Self { state, provenance: Provenance::Inferred, huge: false, frame: None }
+        Self { state, provenance: Provenance::Inferred, flags: PageFlags::NONE, frame: None }
     }
 }
 
@@ -104,17 +105,108 @@ impl Cut for Page {
     }
 }
 
+/// What is known of a page beside its state.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct PageFlags(u8);
+
+impl PageFlags {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// Part of a huge page, mapped by one entry.
+    pub const HUGE: Self = Self(1);
+    /// Touching it is an error: `MADV_GUARD_INSTALL`.
+    pub const GUARD: Self = Self(2);
+    /// Held in memory: mlock(2).
+    pub const LOCKED: Self = Self(4);
+    /// Written since the soft-dirty bits were cleared.
+    pub const SOFT_DIRTY: Self = Self(8);
+
+    /// Whether all of `flags` are set.
+    pub fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+    /// With `flags` set.
+    #[must_use]
+    pub fn with(self, flags: Self) -> Self {
+        Self(self.0 | flags.0)
+    }
+    /// With `flags` cleared.
+    #[must_use]
+    pub fn without(self, flags: Self) -> Self {
+        Self(self.0 & !flags.0)
+    }
+    /// As a number below 16.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+    /// From a number; bits without a meaning are dropped.
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits & 15)
+    }
+    /// What a person calls those that are set.
+    pub fn labels(self) -> impl Iterator<Item = &'static str> {
+        [(Self::HUGE, "huge"), (Self::GUARD, "guard"), (Self::LOCKED, "locked"), (Self::SOFT_DIRTY, "soft-dirty")]
+            .into_iter()
+            .filter(move |(flag, _)| self.has(*flag))
+            .map(|(_, label)| label)
+    }
+}
+
+impl std::fmt::Debug for PageFlags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.labels()).finish()
+    }
+}
+
 /// Consecutive pages that the kernel showed in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RunFields", into = "RunFields")]
 pub struct Run {
     /// How many pages, at least 1.
-    pub pages: std::num::NonZeroU64,
+    pub pages: NonZeroU64,
     /// Their state.
     pub state: PageState,
-    /// Part of a huge page.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub huge: bool,
+    /// What else the kernel said of them.
+    pub flags: PageFlags,
     /// The first one's frame, where the kernel tells (it needs privilege); the others follow it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<Frame>,
+}
+
+/// A run as a trace writes it.
+#[derive(Serialize, Deserialize)]
+struct RunFields {
+    pages: NonZeroU64,
+    state: PageState,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    huge: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    guard: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    locked: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    soft_dirty: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    frame: Option<Frame>,
+}
+
+impl From<RunFields> for Run {
+    fn from(fields: RunFields) -> Self {
+        let RunFields { pages, state, huge, guard, locked, soft_dirty, frame } = fields;
+        let bits = u8::from(huge) | u8::from(guard) << 1 | u8::from(locked) << 2 | u8::from(soft_dirty) << 3;
+        Self { pages, state, flags: PageFlags::from_bits(bits), frame }
+    }
+}
+
+impl From<Run> for RunFields {
+    fn from(Run { pages, state, flags, frame }: Run) -> Self {
+        Self {
+            pages,
+            state,
+            huge: flags.has(PageFlags::HUGE),
+            guard: flags.has(PageFlags::GUARD),
+            locked: flags.has(PageFlags::LOCKED),
+            soft_dirty: flags.has(PageFlags::SOFT_DIRTY),
+            frame,
+        }
+    }
 }

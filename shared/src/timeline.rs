@@ -151,7 +151,7 @@ impl Timeline {
     /// The lesson's steps: each with the position of its first event.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (usize, &Step)> {
         self.steps.iter().map(|&i| match self.events.get(i).map(|e| &e.kind) {
-            Some(EventKind::Step(step)) => (i, step),
+            Some(EventKind::Step(step)) => (i, step.as_ref()),
             // `steps` holds positions of steps only.
             _ => (i, &NO_STEP),
         })

@@ -2,7 +2,7 @@
 
 use super::{MAX_LINE_BYTES, take_fields};
 use crate::addr::PageSize;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Lock, Unlock};
 use crate::header::{FORMAT, Header, VERSION};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -149,7 +149,7 @@ fn read_event(raw: &[u8], header: &Header, previous: Option<u64>) -> Result<Even
     }
     let kind = EventKind::take(kind, &mut fields).map_err(not_an_event)?;
     check(&kind, header.page_size)?;
-    Ok(Event { seq, time_ns: t, pid, tid, kind, extra: fields })
+    Ok(Event { seq, time_ns: t, pid, tid, kind, extra: fields.into() })
 }
 
 /// What no kernel does: parts of pages, overlapping mappings, more states than pages.
@@ -161,9 +161,17 @@ fn check(kind: &EventKind, size: PageSize) -> Result<(), Reason> {
         (_, false) => Err(Reason::Impossible("more page states than the observed range has pages")),
         _ => Ok(()),
     };
+    let parts = |range: crate::addr::Range| if whole(range) { Ok(()) } else { Err(PARTS) };
     match kind {
-        EventKind::Map(map) if !whole(map.range) => Err(PARTS),
-        EventKind::Unmap(unmap) if !whole(unmap.range) => Err(PARTS),
+        EventKind::Map(map) => parts(map.range),
+        EventKind::Unmap(unmap) => parts(unmap.range),
+        EventKind::Protect(protect) => parts(protect.range),
+        EventKind::Advise(advise) => parts(advise.range),
+        EventKind::Sync(sync) => parts(sync.range),
+        EventKind::Lock(Lock { range, .. }) | EventKind::Unlock(Unlock { range, .. }) => {
+            range.map_or(Ok(()), parts)
+        }
+        EventKind::Remap(remap) => parts(remap.new).and(remap.old.map_or(Ok(()), parts)),
         EventKind::Observed(o) => observed(o),
         EventKind::Snapshot(snapshot) => {
             if !snapshot.mappings.iter().all(|m| whole(m.range)) {

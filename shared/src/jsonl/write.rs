@@ -23,8 +23,8 @@ pub fn event_line(event: &Event) -> Result<String, serde_json::Error> {
         tid: event.tid,
         kind: event.kind.name(),
     };
-    let parts =
-        [serde_json::to_string(&envelope)?, event.kind.fields_json()?, serde_json::to_string(&event.extra)?];
+    let extra = event.extra.fields().map(serde_json::to_string).transpose()?.unwrap_or_default();
+    let parts = [serde_json::to_string(&envelope)?, event.kind.fields_json()?, extra];
     Ok(joined(&parts))
 }
 

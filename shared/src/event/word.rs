@@ -1,0 +1,49 @@
+//! Words of the narrator and of the recorder itself.
+
+use crate::addr::Addr;
+use serde::{Deserialize, Serialize};
+
+/// A lesson's next step: what follows, up to the next one, belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// A few words.
+    pub title: String,
+    /// What the audience reads.
+    pub text: String,
+    /// The line of the lesson's program, from 1.
+    pub line: u32,
+    /// What the speaker may say.
+    pub note: String,
+}
+
+/// Somebody's bookmark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// A few words.
+    pub title: String,
+    /// What the audience reads.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What the speaker may say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// Where to look, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addr: Option<Addr>,
+}
+
+/// Events were lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How many, 0 when nobody knows.
+    pub count: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// The recording ended as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// How many events came before this one.
+    pub count: u64,
+}
