@@ -126,6 +126,13 @@ pub struct Attributes {
     pub flags: VmFlags,
 }
 
+impl Attributes {
+    /// Memory with no file behind it, told nothing special.
+    pub fn anonymous(protection: Protection, sharing: Sharing) -> Self {
+        Self { protection, sharing, backing: Backing::Anonymous, offset: 0, flags: VmFlags::NONE }
+    }
+}
+
 impl Cut for Attributes {
     fn advanced(&self, by: u64) -> Self {
         let mut cut = self.clone();

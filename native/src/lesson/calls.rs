@@ -7,12 +7,13 @@ use crate::sys::{self, Mapped};
 use anyhow::{Context, Result, anyhow, bail};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::{Access, AccessType, Asked, EventKind, Failed, Map, Unmap};
-use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
+use pagescope_shared::mapping::{Attributes, Mapping, Protection, Sharing};
+use pagescope_shared::names::CallFlags;
 
 impl Stage<'_> {
     /// `mmap` of `len` bytes of private anonymous memory, near `hint` if the kernel likes.
     pub(super) fn mmap_anonymous(&mut self, hint: Addr, len: u64) -> Result<(Mapped, Mapping)> {
-        let flags = ["MAP_PRIVATE", "MAP_ANONYMOUS"].map(str::to_owned).to_vec();
+        let flags = CallFlags::of(CallFlags::MAP_PRIVATE | CallFlags::MAP_ANONYMOUS);
         let asked = Asked { addr: hint, len, flags };
         let mapped = match Mapped::anonymous(hint, len, self.page_size()) {
             Ok(mapped) => mapped,
@@ -23,11 +24,8 @@ impl Stage<'_> {
             }
         };
         let range = mapped.range().context("mmap gave memory at the very end of the address space")?;
-        let attributes = Attributes {
-            protection: Protection { read: true, write: true, execute: false },
-            sharing: Sharing::Private,
-            backing: Backing::Anonymous,
-        };
+        let protection = Protection { read: true, write: true, execute: false };
+        let attributes = Attributes::anonymous(protection, Sharing::Private);
         self.emit(EventKind::Map(Map { asked, range, attributes: attributes.clone() }))?;
         Ok((mapped, Mapping { range, attributes }))
     }
@@ -36,20 +34,22 @@ impl Stage<'_> {
     pub(super) fn write(&mut self, mapped: &mut Mapped, at: Addr, bytes: &[u8]) -> Result<()> {
         let count = mapped.write(bytes);
         let bytes = bytes.iter().take(count).copied().collect();
-        self.emit(EventKind::Access(Access { access: AccessType::Write, addr: at, bytes }))
+        let access = Access { access: AccessType::Write, addr: at, bytes };
+        self.emit(EventKind::Access(Box::new(access)))
     }
 
     /// Reads the first `count` bytes of the mapping.
     pub(super) fn read(&mut self, mapped: &Mapped, at: Addr, count: usize) -> Result<Vec<u8>> {
         let bytes = mapped.read(count);
-        self.emit(EventKind::Access(Access { access: AccessType::Read, addr: at, bytes: bytes.clone() }))?;
+        let access = Access { access: AccessType::Read, addr: at, bytes: bytes.clone() };
+        self.emit(EventKind::Access(Box::new(access)))?;
         Ok(bytes)
     }
 
     /// `munmap` of `len` bytes from the start of `mapping`. What went is not computed but read from
     /// `/proc/self/maps`.
     pub(super) fn munmap(&mut self, mapped: Mapped, mapping: &Mapping, len: u64) -> Result<Range> {
-        let asked = Asked { addr: mapping.range.start(), len, flags: Vec::new() };
+        let asked = Asked { addr: mapping.range.start(), len, flags: CallFlags::NONE };
         let before = own_mappings()?;
         if let Err(errno) = mapped.unmap(len) {
             let advice =
@@ -82,7 +82,16 @@ impl Stage<'_> {
             asked.len,
             asked.addr
         );
-        self.emit(EventKind::Failed(Failed { call: call.to_owned(), asked, errno: name, message }))?;
+        let failed = Failed {
+            call: call.to_owned(),
+            asked,
+            protection: None,
+            advice: None,
+            to: None,
+            errno: name,
+            message,
+        };
+        self.emit(EventKind::Failed(Box::new(failed)))?;
         Ok(error)
     }
 }
@@ -118,11 +127,7 @@ mod tests {
     #[test]
     fn what_went() {
         let mapping = |(start, end)| {
-            let attributes = Attributes {
-                protection: Protection::default(),
-                sharing: Sharing::Private,
-                backing: Backing::Anonymous,
-            };
+            let attributes = Attributes::anonymous(Protection::default(), Sharing::Private);
             Mapping { range: range(start, end), attributes }
         };
         let before: Vec<_> = [(1, 3), (5, 20), (30, 40)].map(mapping).into();

@@ -6,7 +6,7 @@ use crate::sys;
 use crate::trace_file::TraceFile;
 use anyhow::{Context, Result};
 use pagescope_shared::addr::{Addr, PageSize};
-use pagescope_shared::event::{End, Event, EventKind, Observed, Snapshot, Start, Step};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Observed, Snapshot, Start, Step};
 use pagescope_shared::header::{self, Capability, Header, Source, Tool};
 use pagescope_shared::jsonl::event_line;
 use pagescope_shared::mapping::Mapping;
@@ -44,7 +44,7 @@ impl<'a> Stage<'a> {
 
         stage.trace.header(&stage.header())?;
         let exe = std::env::current_exe().context("cannot tell the program's own path")?;
-        stage.emit(EventKind::Start(Start { exe: exe.to_string_lossy().into_owned(), argv: argv() }))?;
+        stage.emit(EventKind::Start(Box::new(Start { exe: exe.to_string_lossy().into_owned(), argv: argv() })))?;
         Ok(stage)
     }
 
@@ -53,7 +53,7 @@ impl<'a> Stage<'a> {
     fn rehearse(&self) -> Result<()> {
         let snapshot = self.look_at_everything()?;
         let as_held_later = (snapshot.mappings.clone(), own_mappings()?);
-        event_line(&self.event(EventKind::Snapshot(snapshot)))?;
+        event_line(&self.event(EventKind::Snapshot(Box::new(snapshot))))?;
         drop(as_held_later);
         Ok(())
     }
@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
         let line = line_with(self.lesson.source, marker)
             .with_context(|| format!("{} has no line with {marker:?}", self.lesson.source_name))?;
         let step = Step { title: title.to_owned(), text, line, note: note.to_owned() };
-        self.emit(EventKind::Step(step))
+        self.emit(EventKind::Step(Box::new(step)))
     }
 
     /// Prints a line of the lesson's own.
@@ -117,7 +117,7 @@ impl<'a> Stage<'a> {
     pub(super) fn snapshot(&mut self) -> Result<Vec<Mapping>> {
         let snapshot = self.look_at_everything()?;
         let mappings = snapshot.mappings.clone();
-        self.emit(EventKind::Snapshot(snapshot))?;
+        self.emit(EventKind::Snapshot(Box::new(snapshot)))?;
         Ok(mappings)
     }
 
@@ -136,7 +136,7 @@ impl<'a> Stage<'a> {
     pub(super) fn observe(&mut self, mapping: &Mapping) -> Result<()> {
         let Some(observer) = &self.observer else { return Ok(()) };
         let observed = observer.observe(mapping, Frames::Wanted)?;
-        self.emit(EventKind::Observed(observed))
+        self.emit(EventKind::Observed(Box::new(observed)))
     }
 
     /// Records that `kind` happened now.
@@ -150,7 +150,7 @@ impl<'a> Stage<'a> {
     fn event(&self, kind: EventKind) -> Event {
         let time_ns = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let (pid, tid) = (std::process::id(), sys::thread_id());
-        Event { seq: self.next_seq, time_ns, pid, tid, kind, extra: serde_json::Map::new() }
+        Event { seq: self.next_seq, time_ns, pid, tid, kind, extra: Extra::NONE }
     }
 
     /// Ends the trace and gives it its name. Returns how many events it holds.

@@ -5,7 +5,9 @@
 
 use anyhow::{Context, Result};
 use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
+use pagescope_shared::mapping::{Attributes, Backing, Mapping, Object, Protection, Sharing};
+use pagescope_shared::names::VmFlags;
+use std::sync::Arc;
 
 /// This process's mappings by address.
 ///
@@ -42,8 +44,9 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
     let [r, w, x, p] = *permissions else { return None };
     let protection = Protection { read: r == b'r', write: w == b'w', execute: x == b'x' };
     let sharing = if p == b's' { Sharing::Shared } else { Sharing::Private };
-    let backing = backing(name, hex(offset)?, dev, inode);
-    Some(Mapping { range, attributes: Attributes { protection, sharing, backing } })
+    let backing = backing(name, dev, inode);
+    let offset = if backing.object().is_some() { hex(offset)?.0 } else { 0 };
+    Some(Mapping { range, attributes: Attributes { protection, sharing, backing, offset, flags: VmFlags::NONE } })
 }
 
 fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -53,21 +56,24 @@ fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     (!word.is_empty()).then_some(word)
 }
 
-fn backing(name: &[u8], offset: Addr, dev: String, inode: u64) -> Backing {
+fn backing(name: &[u8], dev: String, inode: u64) -> Backing {
     let text = String::from_utf8_lossy(name).into_owned();
     // A file has a number on a device, whatever it is called: even "[heap]", or nothing but the kernel's own
     // "/memfd:x (deleted)".
     if inode != 0 || name.starts_with(b"/") {
-        return Backing::File { path: text, offset, dev, inode };
+        // Objects of shared memory live in a file system that nobody can see.
+        let shm = ["/memfd:", "/dev/zero (deleted)", "/SYSV"].iter().any(|prefix| text.starts_with(prefix));
+        let object = Arc::new(Object { path: text, dev, inode });
+        return if shm { Backing::Shm(object) } else { Backing::File(object) };
     }
     match text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
         Some("heap") => Backing::Heap,
         Some("stack") => Backing::Stack,
         // Anonymous memory with a name (PR_SET_VMA_ANON_NAME), and threads' stacks of old kernels.
         Some(name) if name.starts_with("anon:") || name.starts_with("stack:") => Backing::Anonymous,
-        Some(name) => Backing::Kernel { name: name.to_owned() },
+        Some(name) => Backing::Kernel(Arc::new(name.to_owned())),
         None if text.is_empty() => Backing::Anonymous,
-        None => Backing::Kernel { name: text },
+        None => Backing::Kernel(Arc::new(text)),
     }
 }
 
@@ -75,8 +81,8 @@ fn backing(name: &[u8], offset: Addr, dev: String, inode: u64) -> Backing {
 mod tests {
     use super::*;
 
-    fn file(path: &str, offset: u64, dev: &str, inode: u64) -> Backing {
-        Backing::File { path: path.into(), offset: Addr(offset), dev: dev.into(), inode }
+    fn object(path: &str, dev: &str, inode: u64) -> Arc<Object> {
+        Arc::new(Object { path: path.into(), dev: dev.into(), inode })
     }
 
     #[test]
@@ -87,22 +93,22 @@ mod tests {
             (
                 b"7f00-8000 r-xp 00026000 fe:00 1234       /usr/lib/libc.so.6",
                 "r-xp",
-                file("/usr/lib/libc.so.6", 0x26000, "fe:00", 1234),
+                Backing::File(object("/usr/lib/libc.so.6", "fe:00", 1234)),
             ),
             (
                 b"1000-2000 rw-s 00000000 00:01 2060  /dev/zero (deleted)",
                 "rw-s",
-                file("/dev/zero (deleted)", 0, "00:01", 2060),
+                Backing::Shm(object("/dev/zero (deleted)", "00:01", 2060)),
             ),
             (
                 b"1000-2000 rw-s 0 00:01 5  /SYSV00000000 (deleted)",
                 "rw-s",
-                file("/SYSV00000000 (deleted)", 0, "00:01", 5),
+                Backing::Shm(object("/SYSV00000000 (deleted)", "00:01", 5)),
             ),
             (
                 b"1000-2000 r--p 0 fe:00 9  /odd  name \xff [heap]",
                 "r--p",
-                file("/odd  name \u{fffd} [heap]", 0, "fe:00", 9),
+                Backing::File(object("/odd  name \u{fffd} [heap]", "fe:00", 9)),
             ),
             (b"1000-2000 rw-p 00000000 00:00 0   [heap]", "rw-p", Backing::Heap),
             (b"1000-2000 rw-p 00000000 00:00 0   [stack]", "rw-p", Backing::Stack),
@@ -110,7 +116,7 @@ mod tests {
             (
                 b"ffffffffff600000-ffffffffff601000 --xp 0 00:00 0 [vsyscall]",
                 "--xp",
-                Backing::Kernel { name: "vsyscall".into() },
+                Backing::Kernel(Arc::new("vsyscall".into())),
             ),
         ];
         for (line, permissions, backing) in rows {

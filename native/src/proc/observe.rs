@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::Observed;
 use pagescope_shared::mapping::Mapping;
-use pagescope_shared::page::PageState;
+use pagescope_shared::page::{PageFlags, PageState};
 use runs::Runs;
-use state::{Seen, page_state};
+use state::{Seen, page_flags, page_state};
 use std::fs::File;
 use std::os::fd::AsFd;
 
@@ -111,12 +111,12 @@ impl Observer {
                 let state = page_state(seen, &mapping.attributes, |frame| {
                     self.frame_flags.as_ref().and_then(|file| FrameFlags::read(file, frame))
                 });
-                let huge = categories.is_some_and(|c| c.has(Categories::HUGE));
+                let flags = page_flags(entry, categories);
                 let frame = (frames == Frames::Wanted).then(|| entry.frame()).flatten();
-                runs.push(1, state, huge, frame);
+                runs.push(1, state, flags, frame);
             }
             let missing = self.page_size.pages_in(chunk).saturating_sub(crate::sys::to_u64(entries.len()));
-            runs.push(missing, PageState::Unknown, false, None);
+            runs.push(missing, PageState::Unknown, PageFlags::NONE, None);
             start = Addr(chunk.end().0);
         }
         Ok(())

@@ -96,7 +96,7 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
         EventKind::Map(map) => {
             let mut facts = vec![fact("asked", asked_text(&map.asked))];
             if !map.asked.flags.is_empty() {
-                facts.push(fact("flags", clipped(&map.asked.flags.join(" | "), 120)));
+                facts.push(fact("flags", clipped(&map.asked.flags.names().collect::<Vec<_>>().join(" | "), 120)));
             }
             let done = format!(
                 "mapped {} bytes ({}) at {}",
@@ -185,7 +185,7 @@ pub(super) fn page_text(page: &Page) -> String {
 pub(super) fn mapping_text(mapping: &Mapping) -> String {
     let sharing = if mapping.attributes.sharing == Sharing::Private { "private" } else { "shared" };
     let backing = match &mapping.attributes.backing {
-        Backing::File { path, offset, .. } => format!("{} + {offset}", clipped(path, 80)),
+        Backing::File(object) => format!("{} + {:#x}", clipped(&object.path, 80), mapping.attributes.offset),
         other => clipped(&other.to_string(), 80),
     };
     format!("{} · {sharing} · {backing} · {}", mapping.permissions(), size(mapping.range.bytes()))

@@ -93,17 +93,17 @@ pub fn regions(space: &AddressSpace, subject: Option<Range>, change: &Change) ->
 fn belongs(region: &Region, backing: &Backing, next: &Mapping) -> bool {
     let touches = region.range.end() == next.range.start();
     match (backing, &next.attributes.backing) {
-        (Backing::File { path: a, .. }, Backing::File { path: b, .. }) => a == b,
-        (Backing::File { .. } | Backing::Anonymous, Backing::Anonymous)
-        | (Backing::Kernel { .. }, Backing::Kernel { .. }) => touches,
+        (Backing::File(a), Backing::File(b)) => a == b,
+        (Backing::File(_) | Backing::Anonymous, Backing::Anonymous)
+        | (Backing::Kernel(_), Backing::Kernel(_)) => touches,
         _ => false,
     }
 }
 
 fn label(mapping: &Mapping) -> String {
     match &mapping.attributes.backing {
-        Backing::File { path, .. } => clipped(file_name(path), 60),
-        Backing::Kernel { name } => clipped(name.split('_').next().unwrap_or(name), 60),
+        Backing::File(object) => clipped(file_name(&object.path), 60),
+        Backing::Kernel(name) => clipped(name.split('_').next().unwrap_or(name), 60),
         other => other.to_string(),
     }
 }

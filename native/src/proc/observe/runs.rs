@@ -1,7 +1,7 @@
 //! Pages one after another, told as runs of like ones.
 
 use pagescope_shared::addr::Frame;
-use pagescope_shared::page::{PageState, Run};
+use pagescope_shared::page::{PageFlags, PageState, Run};
 use std::num::NonZeroU64;
 
 /// Collects runs. Two of them become one when the pages are alike and their frames, if known, follow one another.
@@ -10,15 +10,15 @@ pub(super) struct Runs(Vec<Run>);
 
 impl Runs {
     /// `count` pages more; `frame` is the first one's.
-    pub(super) fn push(&mut self, count: u64, state: PageState, huge: bool, frame: Option<Frame>) {
+    pub(super) fn push(&mut self, count: u64, state: PageState, flags: PageFlags, frame: Option<Frame>) {
         let Some(pages) = NonZeroU64::new(count) else { return };
         if let Some(last) = self.0.last_mut()
-            && (last.state, last.huge) == (state, huge)
+            && (last.state, last.flags) == (state, flags)
             && last.frame.map(|f| f.0.saturating_add(last.pages.get())) == frame.map(|f| f.0)
         {
             last.pages = last.pages.saturating_add(count);
         } else {
-            self.0.push(Run { pages, state, huge, frame });
+            self.0.push(Run { pages, state, flags, frame });
         }
     }
 

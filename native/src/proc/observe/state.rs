@@ -4,7 +4,7 @@ use crate::proc::pagemap::{Entry, FrameFlags};
 use crate::sys::Categories;
 use pagescope_shared::addr::Frame;
 use pagescope_shared::mapping::{Attributes, Backing, Sharing};
-use pagescope_shared::page::PageState;
+use pagescope_shared::page::{PageFlags, PageState};
 
 /// What was read of one page.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,19 @@ pub(super) struct Seen {
     pub(super) entry: Entry,
     /// From PAGEMAP_SCAN; `None` where there is only the pagemap.
     pub(super) categories: Option<Categories>,
+}
+
+/// What the kernel says beside the state.
+pub(super) fn page_flags(entry: Entry, categories: Option<Categories>) -> PageFlags {
+    let has = |category| categories.is_some_and(|c| c.has(category));
+    let mut flags = PageFlags::NONE;
+    if has(Categories::HUGE) {
+        flags = flags.with(PageFlags::HUGE);
+    }
+    if entry.guard() || has(Categories::GUARD) {
+        flags = flags.with(PageFlags::GUARD);
+    }
+    flags
 }
 
 /// The state of a page in a mapping that is `of` this sort. [`PageState::Unknown`] wherever the kernel did not say
@@ -23,8 +36,8 @@ pub(super) fn page_state(
 ) -> PageState {
     let Seen { entry, categories } = seen;
     if entry.guard() || categories.is_some_and(|c| c.has(Categories::GUARD)) {
-        // Reported as swapped, but nothing was swapped out. A trace of version 1 has no word for it.
-        return PageState::Unknown;
+        // Reported as swapped, but nothing was swapped out, and nothing is there.
+        return PageState::Untouched;
     }
     if entry.swapped() {
         return PageState::Swapped;
@@ -32,7 +45,7 @@ pub(super) fn page_state(
     if !entry.present() {
         return PageState::Untouched;
     }
-    if matches!(of.backing, Backing::Kernel { .. }) {
+    if matches!(of.backing, Backing::Kernel(_)) {
         // The vdso and its like: pages of the kernel's own, neither the process's nor of any file.
         return PageState::Unknown;
     }
@@ -73,7 +86,8 @@ mod tests {
 
     /// What is known without a scan, with these flags of the frame.
     fn state(entry: u64, sharing: Sharing, backing: &Backing, flags: Option<u64>) -> PageState {
-        let of = Attributes { protection: Protection::default(), sharing, backing: backing.clone() };
+        let plain = Attributes::anonymous(Protection::default(), sharing);
+        let of = Attributes { backing: backing.clone(), ..plain };
         let seen = Seen { entry: Entry(entry), categories: None };
         page_state(seen, &of, |_| flags.map(FrameFlags))
     }
@@ -83,11 +97,11 @@ mod tests {
         use PageState::*;
         use Sharing::{Private as P, Shared as S};
         let anonymous = Backing::Anonymous;
-        let vdso = Backing::Kernel { name: "vdso".into() };
+        let vdso = Backing::Kernel(std::sync::Arc::new("vdso".into()));
         let rows = [
             (0, P, &anonymous, None, Untouched),
             (1 << 62, P, &anonymous, None, Swapped),
-            (1 << 62 | 1 << 58, P, &anonymous, None, Unknown),
+            (1 << 62 | 1 << 58, P, &anonymous, None, Untouched),
             (PRESENT, P, &vdso, Some(0), Unknown),
             (PRESENT | FILE, P, &anonymous, None, FileClean),
             (PRESENT | FILE, S, &anonymous, Some(1 << 4), FileDirty),
