@@ -1,6 +1,12 @@
 //! An ordered map from disjoint ranges of `u64` to values: the shape of an address space.
+//!
+//! A B+ tree whose nodes are shared between copies until one of them changes: a clone costs nothing, and a film of an
+//! address space holds a thousand moments for little more than one.
 
-use std::collections::BTreeMap;
+mod tree;
+
+use tree::Tree;
+pub use tree::{Around, Entry, Slot};
 
 /// A value that knows what it becomes when its range is cut in front.
 pub trait Cut: Clone {
@@ -9,130 +15,166 @@ pub trait Cut: Clone {
     fn advanced(&self, by: u64) -> Self;
 }
 
-/// Disjoint half-open ranges, each with a value. Every operation costs `O(log n)` plus the ranges
-/// that it touches, never the units inside them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Disjoint half-open ranges, each with a value. Every operation costs `O(log n)` plus the ranges that it touches,
+/// never the units inside them.
+#[derive(Clone, Debug)]
 pub struct IntervalMap<V> {
-    by_start: BTreeMap<u64, (u64, V)>,
+    tree: Tree<V>,
 }
 
 impl<V> Default for IntervalMap<V> {
     fn default() -> Self {
-        Self { by_start: BTreeMap::new() }
+        Self { tree: Tree::default() }
     }
 }
 
-/// One entry: start, end (exclusive) and value.
-pub type Entry<'a, V> = (u64, u64, &'a V);
+impl<V: Cut + PartialEq> PartialEq for IntervalMap<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl<V: Cut + Eq> Eq for IntervalMap<V> {}
 
 impl<V: Cut> IntervalMap<V> {
     /// How many ranges there are.
     pub fn len(&self) -> usize {
-        self.by_start.len()
+        self.tree.len()
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_start.is_empty()
+        self.len() == 0
     }
     /// All entries by address.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Entry<'_, V>> {
-        self.by_start.iter().map(|(&start, (end, value))| (start, *end, value))
+        self.overlapping(0, u64::MAX)
     }
     /// The entry that holds `at`.
     pub fn get(&self, at: u64) -> Option<Entry<'_, V>> {
-        let (&start, (end, value)) = self.by_start.range(..=at).next_back()?;
-        (at < *end).then_some((start, *end, value))
+        self.tree.at_or_before(at).filter(|entry| at < entry.1)
+    }
+    /// The entry that holds `at`, or else the first one above.
+    pub fn at_or_after(&self, at: u64) -> Option<Entry<'_, V>> {
+        self.tree.at_or_after(at)
+    }
+    /// The last entry that starts before `at`, and the first one that starts at or after it.
+    pub fn around(&self, at: u64) -> Around<'_, V> {
+        self.tree.around(at)
+    }
+    /// Takes the entry `start..end` out when there is exactly that one.
+    pub fn remove_exact(&mut self, start: u64, end: u64) -> Option<V> {
+        self.tree.remove_exact(start, end)
+    }
+    /// The value of the entry that holds `at`, to be changed in place.
+    pub fn get_mut(&mut self, at: u64) -> Option<&mut V> {
+        self.tree.holding_mut(at).map(|slot| &mut slot.value)
     }
     /// The entries that overlap `start..end`, whole.
-    pub fn overlapping(&self, start: u64, end: u64) -> impl Iterator<Item = Entry<'_, V>> {
-        let first = self.get(start).map_or(start, |(s, _, _)| s);
-        // An empty or backward range overlaps nothing; BTreeMap would panic on it.
-        let end = if start < end { end } else { first };
-        self.by_start.range(first..end).map(|(&s, (e, value))| (s, *e, value))
+    pub fn overlapping(&self, start: u64, end: u64) -> Overlapping<'_, V> {
+        Overlapping { tree: &self.tree, start, end }
     }
-    /// Takes `start..end` out, cutting the entries at its ends, and returns what was there.
-    pub fn remove(&mut self, start: u64, end: u64) -> Vec<(u64, u64, V)> {
-        if start >= end {
-            return Vec::new();
+    /// Puts `value` at `start..end`, where nothing may be. An empty range does nothing.
+    pub fn insert_free(&mut self, start: u64, end: u64, value: V) {
+        if start < end {
+            debug_assert!(self.overlapping(start, end).next().is_none(), "not free");
+            self.tree.insert(Slot { start, end, value });
         }
-        let touched: Vec<u64> = self.overlapping(start, end).map(|(s, _, _)| s).collect();
-        let mut removed = Vec::with_capacity(touched.len());
-        for s in touched {
-            let Some((e, value)) = self.by_start.remove(&s) else { continue };
+    }
+    /// Takes `start..end` out, cutting the entries at its ends, and hands over what was there.
+    pub fn remove_each(&mut self, start: u64, end: u64, taken: &mut dyn FnMut(u64, u64, V)) {
+        while let Some((s, e, _)) = self.tree.at_or_after(start)
+            && s < end
+        {
+            // What stays in front keeps its place in the tree.
             if s < start {
-                self.by_start.insert(s, (start, value.clone()));
+                let Some(slot) = self.tree.slot_mut(s) else { return };
+                slot.end = start;
+                let value = slot.value.advanced(start - s);
+                if e > end {
+                    let rest = value.advanced(end - start);
+                    self.tree.insert(Slot { start: end, end: e, value: rest });
+                }
+                taken(start, e.min(end), value);
+            } else {
+                let Some(slot) = self.tree.remove(s) else { return };
+                if e > end {
+                    let rest = slot.value.advanced(end - s);
+                    self.tree.insert(Slot { start: end, end: e, value: rest });
+                }
+                taken(s, e.min(end), slot.value);
             }
-            if e > end {
-                self.by_start.insert(end, (e, value.advanced(end - s)));
+            if e >= end {
+                return;
             }
-            let from = s.max(start);
-            removed.push((from, e.min(end), value.advanced(from - s)));
         }
+    }
+    /// Takes `start..end` out, and returns what was there.
+    pub fn remove(&mut self, start: u64, end: u64) -> Vec<(u64, u64, V)> {
+        let mut removed = Vec::new();
+        self.remove_each(start, end, &mut |s, e, value| removed.push((s, e, value)));
         removed
     }
-    /// Puts `value` at `start..end`, taking out and returning what was there. An empty range does
-    /// nothing.
+    /// Puts `value` at `start..end`, taking out and returning what was there. An empty range does nothing.
     pub fn insert(&mut self, start: u64, end: u64, value: V) -> Vec<(u64, u64, V)> {
-        if start >= end {
-            return Vec::new();
-        }
         let removed = self.remove(start, end);
-        self.by_start.insert(start, (end, value));
+        self.insert_free(start, end, value);
         removed
+    }
+    /// Lets the entry that ends at `start` go on to `end`, where nothing may be, if its value cut there equals `value`
+    /// and what comes next is not touched. May do nothing where it could.
+    pub fn extend(&mut self, start: u64, end: u64, value: &V) -> bool
+    where
+        V: PartialEq,
+    {
+        self.tree.extend(start, end, |slot| slot.value.advanced(start - slot.start) == *value)
+    }
+    /// Puts `value` at `start..end`, where nothing may be, and makes one entry of it and each neighbour that it
+    /// touches and equals: the right one's value must be the left one's, cut.
+    pub fn insert_joining(&mut self, start: u64, end: u64, value: V)
+    where
+        V: PartialEq,
+    {
+        let (left, right) = self.tree.around(start);
+        let left = left.filter(|(s, e, left)| *e == start && left.advanced(start - s) == value).map(|l| l.0);
+        let right = right.filter(|r| r.0 == end && value.advanced(end - start) == *r.2).map(|r| (r.0, r.1));
+        let mut end = end;
+        if let Some((s, e)) = right {
+            self.tree.remove(s);
+            end = e;
+        }
+        match left.and_then(|s| self.tree.slot_mut(s)) {
+            Some(slot) => slot.end = end,
+            None => self.insert_free(start, end, value),
+        }
+    }
+}
+
+/// The entries that overlap a range, from both ends.
+#[derive(Clone, Debug)]
+pub struct Overlapping<'a, V> {
+    tree: &'a Tree<V>,
+    start: u64,
+    end: u64,
+}
+
+impl<'a, V> Iterator for Overlapping<'a, V> {
+    type Item = Entry<'a, V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.tree.at_or_after(self.start).filter(|e| e.0 < self.end && self.start < self.end)?;
+        self.start = entry.1;
+        Some(entry)
+    }
+}
+
+impl<V> DoubleEndedIterator for Overlapping<'_, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let last = self.end.checked_sub(1)?;
+        let entry = self.tree.at_or_before(last).filter(|e| e.1 > self.start && self.start < self.end)?;
+        self.end = entry.0;
+        Some(entry)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(not(target_arch = "wasm32"))]
-    use proptest::prelude::*;
-
-    /// Like a file offset: the value moves with the start.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Offset(u64);
-    impl Cut for Offset {
-        fn advanced(&self, by: u64) -> Self {
-            Self(self.0 + by)
-        }
-    }
-
-    #[test]
-    fn cuts_in_the_middle() {
-        let mut map = IntervalMap::default();
-        map.insert(10, 20, Offset(100));
-        assert_eq!(map.remove(12, 15), vec![(12, 15, Offset(102))]);
-        let left: Vec<_> = map.iter().map(|(s, e, v)| (s, e, v.0)).collect();
-        assert_eq!(left, vec![(10, 12, 100), (15, 20, 105)]);
-        assert!(map.remove(12, 15).is_empty());
-        assert_eq!(map.get(12), None);
-        assert_eq!(map.overlapping(11, 16).count(), 2);
-        assert_eq!(map.overlapping(16, 16).count(), 0);
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    proptest! {
-        /// Against an array with one slot a unit.
-        #[test]
-        fn equals_an_array(ops in prop::collection::vec((any::<bool>(), 0u64..64, 0u64..64, 0u64..1000), 0..40)) {
-            let mut map = IntervalMap::default();
-            let mut array: [Option<u64>; 64] = [None; 64];
-            for (insert, a, b, value) in ops {
-                let (start, end) = (a.min(b), a.max(b));
-                let removed = if insert { map.insert(start, end, Offset(value)) } else { map.remove(start, end) };
-                let mut expected = Vec::new();
-                for at in start..end {
-                    let slot = &mut array[usize::try_from(at).unwrap()];
-                    if let Some(v) = *slot { expected.push((at, v)); }
-                    *slot = insert.then_some(value + at - start);
-                }
-                let units: Vec<_> = removed.iter().flat_map(|(s, e, v)| (*s..*e).map(|at| (at, v.0 + at - *s))).collect();
-                prop_assert_eq!(units, expected);
-            }
-            for at in 0..64u64 {
-                let found = map.get(at).map(|(s, _, v)| v.0 + at - s);
-                prop_assert_eq!(found, array[usize::try_from(at).unwrap()]);
-            }
-        }
-    }
-}
+mod tests;

@@ -17,3 +17,4 @@ pub mod model;
 pub mod names;
 pub mod page;
 pub mod timeline;
+pub mod world;

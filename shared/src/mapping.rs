@@ -212,8 +212,14 @@ impl TryFrom<MappingFields> for Mapping {
 impl From<Mapping> for MappingFields {
     fn from(Mapping { range, attributes }: Mapping) -> Self {
         let Attributes { protection, sharing, backing, offset, flags } = attributes;
-        let mut fields =
-            BackingFields { r#type: String::new(), path: None, offset: None, dev: None, inode: None, name: None };
+        let mut fields = BackingFields {
+            r#type: String::new(),
+            path: None,
+            offset: None,
+            dev: None,
+            inode: None,
+            name: None,
+        };
         if let Some(object) = backing.object() {
             fields.path = Some(object.path.clone());
             fields.offset = Some(Addr(offset));
@@ -237,6 +243,14 @@ impl From<Mapping> for MappingFields {
 }
 
 impl Mapping {
+    /// Whether `/proc/PID/maps` shows both alike: it tells no flags.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let (a, b) = (&self.attributes, &other.attributes);
+        self.range == other.range
+            && (a.protection, a.sharing, a.offset) == (b.protection, b.sharing, b.offset)
+            && a.backing == b.backing
+    }
+
     /// `rw-p`, as in `/proc/PID/maps`.
     pub fn permissions(&self) -> String {
         let sharing = if self.attributes.sharing == Sharing::Private { 'p' } else { 's' };

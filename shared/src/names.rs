@@ -32,6 +32,18 @@ macro_rules! named_bits {
             pub fn has(&self, bits: u64) -> bool {
                 self.bits & bits != 0
             }
+            /// With `bits` set.
+            #[must_use]
+            pub fn with(mut self, bits: u64) -> Self {
+                self.bits |= Self::of(bits).bits;
+                self
+            }
+            /// With `bits` cleared.
+            #[must_use]
+            pub fn without(mut self, bits: u64) -> Self {
+                self.bits &= !bits;
+                self
+            }
             /// Whether nothing is set and nothing unknown kept.
             pub fn is_empty(&self) -> bool {
                 self.bits == 0 && self.unknown.is_none()
@@ -188,6 +200,8 @@ named_bits! {
     ACCOUNTED = "accounted",
     /// hugetlbfs: `ht`
     HUGETLB = "hugetlb",
+    /// `MAP_DROPPABLE`: the kernel may drop the pages: `dp`
+    DROPPABLE = "droppable",
     /// A device's memory or the kernel's own pages: `io`, `pf` or `mm`
     SPECIAL = "special",
     /// A shared file that was opened for reading only: no `mw`

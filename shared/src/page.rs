@@ -145,10 +145,15 @@ impl PageFlags {
     }
     /// What a person calls those that are set.
     pub fn labels(self) -> impl Iterator<Item = &'static str> {
-        [(Self::HUGE, "huge"), (Self::GUARD, "guard"), (Self::LOCKED, "locked"), (Self::SOFT_DIRTY, "soft-dirty")]
-            .into_iter()
-            .filter(move |(flag, _)| self.has(*flag))
-            .map(|(_, label)| label)
+        [
+            (Self::HUGE, "huge"),
+            (Self::GUARD, "guard"),
+            (Self::LOCKED, "locked"),
+            (Self::SOFT_DIRTY, "soft-dirty"),
+        ]
+        .into_iter()
+        .filter(move |(flag, _)| self.has(*flag))
+        .map(|(_, label)| label)
     }
 }
 

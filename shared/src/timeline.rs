@@ -1,29 +1,10 @@
 //! A whole trace as a film: any moment of it, forwards and backwards.
 
-use crate::addr::PageSize;
 use crate::event::{Event, EventKind, Step};
 use crate::header::Header;
 use crate::jsonl::{Problem, Trace};
-use crate::model::{AddressSpace, Change};
-use std::collections::BTreeMap;
-
-/// Everything that is known at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
-    /// By process number.
-    pub processes: BTreeMap<u32, Process>,
-}
-
-/// One process at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Its program, when the recording saw it start.
-    pub exe: Option<String>,
-    /// Its memory.
-    pub space: AddressSpace,
-    /// Whether it has ended.
-    pub ended: bool,
-}
+use crate::model::Change;
+use crate::world::World;
 
 /// The events of a trace and the world at one position among them. Position `n` is the moment after
 /// the first `n` events.
@@ -50,22 +31,6 @@ struct Keyframe {
 /// How many worlds are kept for seeking backwards, at most.
 const KEYFRAMES: usize = 32;
 
-impl World {
-    fn apply(&mut self, event: &Event, page_size: PageSize) -> Change {
-        let process = self.processes.entry(event.pid).or_insert_with(|| Process {
-            exe: None,
-            space: AddressSpace::new(page_size),
-            ended: false,
-        });
-        match &event.kind {
-            EventKind::Start(start) => process.exe = Some(start.exe.clone()),
-            EventKind::Exit(_) => process.ended = true,
-            _ => {}
-        }
-        process.space.apply(&event.kind)
-    }
-}
-
 impl Timeline {
     /// A timeline at position 0.
     pub fn new(trace: Trace) -> Self {
@@ -73,14 +38,15 @@ impl Timeline {
         let steps = (0..events.len())
             .filter(|&i| matches!(events.get(i), Some(Event { kind: EventKind::Step(_), .. })))
             .collect();
-        let mut world = World { processes: BTreeMap::new() };
+        let mut world = World::new(header.page_size);
+        let mut change = Change::default();
         let distance = events.len().div_ceil(KEYFRAMES).max(64);
         let first = Keyframe { position: 0, world: world.clone(), change: Change::default() };
         let (start, mut keyframes) = (first.world.clone(), vec![first]);
         for (event, position) in events.iter().zip(1..) {
-            let change = world.apply(event, header.page_size);
+            world.apply(event, &mut change);
             if position % distance == 0 {
-                keyframes.push(Keyframe { position, world: world.clone(), change });
+                keyframes.push(Keyframe { position, world: world.clone(), change: change.clone() });
             }
         }
         Self {
@@ -143,7 +109,7 @@ impl Timeline {
         }
         while self.position < to {
             let Some(event) = self.events.get(self.position) else { break };
-            self.change = self.world.apply(event, self.header.page_size);
+            self.world.apply(event, &mut self.change);
             self.position += 1;
         }
     }

@@ -37,9 +37,9 @@ fn golden_v1_is_written_again_byte_for_byte() {
 fn unknown_fields_and_kinds_are_kept() {
     let trace = read(GOLDEN.as_bytes()).unwrap();
     assert_eq!(trace.header.extra["weather"], "fine");
-    assert_eq!(trace.events[3].extra["color"], "blue");
-    assert_eq!(trace.events[7].kind, EventKind::Other("earthquake".into()));
-    assert_eq!(trace.events[7].extra["where"]["x"], 1);
+    assert_eq!(trace.events[3].extra.fields().unwrap()["color"], "blue");
+    assert_eq!(trace.events[7].kind, EventKind::Other(Box::new("earthquake".to_owned())));
+    assert_eq!(trace.events[7].extra.fields().unwrap()["where"]["x"], 1);
 }
 
 /// Where `usize` has 32 bits too, page 2^20 stands at 2^32.
@@ -51,7 +51,7 @@ fn the_golden_trace_replays() {
     let mut timeline = pagescope_shared::timeline::Timeline::new(read(GOLDEN.as_bytes()).unwrap());
     for (position, expected) in [(4, Some(Untouched)), (7, Some(Private)), (9, None), (5, Some(Untouched))] {
         timeline.seek(position);
-        let space = &timeline.world().processes[&4242].space;
+        let space = timeline.world().space(4242).unwrap();
         assert_eq!(space.page_at(Addr(1 << 32)).map(|p| p.state), expected, "at {position}");
         assert_eq!(
             space.mapping_at(Addr(0x5555_5555_7fff)).map(|m| m.permissions()).as_deref(),

@@ -14,7 +14,8 @@ use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::EventKind;
-use pagescope_shared::timeline::{Process, Timeline};
+use pagescope_shared::timeline::Timeline;
+use pagescope_shared::world::Process;
 
 /// Everything that the panels show.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,29 +108,30 @@ pub fn view(app: &App) -> View {
     view.caveat = caveat(timeline);
     view.event = event::event_view(timeline);
     let Some((pid, process)) = shown_process(timeline) else { return view };
+    let Some(space) = timeline.world().space(pid) else { return view };
     view.process = match &process.exe {
         Some(exe) => format!("{} · process {pid}", clipped(file_name(exe), 60)),
         None => format!("process {pid}"),
     };
     let subject = subject(timeline);
-    view.regions = regions(&process.space, subject.map(|s| s.range), timeline.change());
+    view.regions = regions(space, subject.map(|s| s.range), timeline.change());
     view.stage = match app.focus {
         Focus::Follow => match &subject {
-            Some(subject) => stage::follow(timeline, process, subject),
-            None => stage::overview(&process.space),
+            Some(subject) => stage::follow(timeline, space, subject),
+            None => stage::overview(space),
         },
-        Focus::Overview => stage::overview(&process.space),
-        Focus::At(addr) => stage::mapping(&process.space, addr),
+        Focus::Overview => stage::overview(space),
+        Focus::At(addr) => stage::mapping(space, addr),
     };
     view
 }
 
 /// The process of the event that is shown, or the first one.
 fn shown_process(timeline: &Timeline) -> Option<(u32, &Process)> {
-    let processes = &timeline.world().processes;
+    let world = timeline.world();
     let pid = timeline.event().map(|e| e.pid);
-    let found = pid.and_then(|pid| processes.get_key_value(&pid));
-    found.or_else(|| processes.first_key_value()).map(|(pid, process)| (*pid, process))
+    let found = pid.and_then(|pid| Some((pid, world.process(pid)?)));
+    found.or_else(|| world.processes().next())
 }
 
 /// What the latest memory event is about.
@@ -149,6 +151,10 @@ pub fn subject(timeline: &Timeline) -> Option<Subject> {
     before.iter().rev().take(10_000).find_map(|event| match &event.kind {
         EventKind::Map(map) => Some(Subject { range: map.range, addr: map.range.start() }),
         EventKind::Unmap(unmap) => Some(Subject { range: unmap.range, addr: unmap.range.start() }),
+        EventKind::Protect(protect) => Some(Subject { range: protect.range, addr: protect.range.start() }),
+        EventKind::Remap(remap) => Some(Subject { range: remap.new, addr: remap.new.start() }),
+        EventKind::Advise(advise) => Some(Subject { range: advise.range, addr: advise.range.start() }),
+        EventKind::Fault(fault) => Some(Subject { range: page_of(fault.addr, size)?, addr: fault.addr }),
         EventKind::Observed(o) => Some(Subject { range: o.range, addr: o.range.start() }),
         EventKind::Access(access) => Some(Subject { range: page_of(access.addr, size)?, addr: access.addr }),
         _ => None,

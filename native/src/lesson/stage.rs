@@ -44,7 +44,10 @@ impl<'a> Stage<'a> {
 
         stage.trace.header(&stage.header())?;
         let exe = std::env::current_exe().context("cannot tell the program's own path")?;
-        stage.emit(EventKind::Start(Box::new(Start { exe: exe.to_string_lossy().into_owned(), argv: argv() })))?;
+        stage.emit(EventKind::Start(Box::new(Start {
+            exe: exe.to_string_lossy().into_owned(),
+            argv: argv(),
+        })))?;
         Ok(stage)
     }
 

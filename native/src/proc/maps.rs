@@ -46,7 +46,10 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
     let sharing = if p == b's' { Sharing::Shared } else { Sharing::Private };
     let backing = backing(name, dev, inode);
     let offset = if backing.object().is_some() { hex(offset)?.0 } else { 0 };
-    Some(Mapping { range, attributes: Attributes { protection, sharing, backing, offset, flags: VmFlags::NONE } })
+    Some(Mapping {
+        range,
+        attributes: Attributes { protection, sharing, backing, offset, flags: VmFlags::NONE },
+    })
 }
 
 fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {

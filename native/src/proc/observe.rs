@@ -85,7 +85,7 @@ impl Observer {
         let mut at = mapping.range.start();
         for region in regions {
             if let Ok(gap) = Range::new(at, region.range.start()) {
-                runs.push(self.page_size.pages_in(gap), PageState::Untouched, false, None);
+                runs.push(self.page_size.pages_in(gap), PageState::Untouched, PageFlags::NONE, None);
             }
             self.by_entries(region.range, Some(region.categories), mapping, frames, runs)?;
             at = region.range.end();

@@ -58,7 +58,9 @@ fn refused_calls_are_recorded() {
         let failed: Vec<&Failed> = trace
             .events
             .iter()
-            .filter_map(|e| if let EventKind::Failed(failed) = &e.kind { Some(failed.as_ref()) } else { None })
+            .filter_map(
+                |e| if let EventKind::Failed(failed) = &e.kind { Some(failed.as_ref()) } else { None },
+            )
             .collect();
         let [failed] = failed[..] else { panic!("{failed:?}") };
         assert_eq!((failed.call.as_str(), failed.errno.as_str(), failed.asked.addr), (call, name, HINT));

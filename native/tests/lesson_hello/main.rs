@@ -66,7 +66,7 @@ fn performed_recorded_and_replayed() {
     for position in 1..=timeline.end() {
         timeline.seek(position);
         assert_eq!(timeline.change().drift, vec![], "event {position}");
-        let space = &timeline.world().processes[&pid].space;
+        let space = timeline.world().space(pid).unwrap();
         let kind = timeline.event().unwrap().kind.name().to_owned();
         if matches!(kind.as_str(), "map" | "observed" | "access" | "unmap" | "snapshot") {
             seen.push((kind.clone(), space.page_at(HINT)));
@@ -79,7 +79,7 @@ fn performed_recorded_and_replayed() {
                 assert_eq!(bytes, vec![(HINT, &b"Hello, world!\0"[..])]);
             }
             "unmap" => {
-                let gone = &timeline.change().removed;
+                let gone: Vec<_> = timeline.change().removed().collect();
                 assert_eq!(gone.iter().map(|m| m.range.bytes()).collect::<Vec<_>>(), vec![PAGE]);
             }
             _ => {}

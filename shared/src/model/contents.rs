@@ -32,7 +32,23 @@ impl Contents {
     }
 
     pub(super) fn forget(&mut self, gone: Range) {
-        self.bytes.remove(gone.start().0, gone.end().0);
+        if self.bytes.is_empty() {
+            return;
+        }
+        self.bytes.remove_each(gone.start().0, gone.end().0, &mut |_, _, _| {});
+    }
+
+    /// What is known of `from` is known of `to` instead.
+    pub(super) fn shift(&mut self, from: Range, to: Addr) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let end = from.bytes().saturating_add(to.0);
+        self.bytes.remove_each(to.0, end, &mut |_, _, _| {});
+        for (s, e, piece) in self.bytes.remove(from.start().0, from.end().0) {
+            let by = s - from.start().0;
+            self.bytes.insert_free(to.0.saturating_add(by), to.0.saturating_add(by + (e - s)), piece);
+        }
     }
 
     pub(super) fn overlapping(&self, within: Range) -> impl Iterator<Item = (Addr, &[u8])> + '_ {

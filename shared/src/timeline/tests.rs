@@ -7,7 +7,7 @@ const GOLDEN: &str = include_str!("../../tests/golden/v1.jsonl");
 const PAGE: Addr = Addr(1 << 32);
 
 fn state(timeline: &Timeline) -> Option<PageState> {
-    timeline.world().processes.get(&4242)?.space.page_at(PAGE).map(|p| p.state)
+    timeline.world().space(4242)?.page_at(PAGE).map(|p| p.state)
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_lesson_forwards_and_backwards() {
     }
     timeline.seek(usize::MAX);
     assert_eq!(timeline.position(), timeline.end());
-    assert!(timeline.world().processes[&4242].ended);
+    assert!(timeline.world().process(4242).unwrap().ended.is_some());
     assert_eq!(timeline.step_index(), Some(0));
 }
 

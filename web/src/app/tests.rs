@@ -62,8 +62,8 @@ fn the_first_opening_comes_to_life_within_five_seconds() {
         app.update(Msg::Tick(16.0));
         ms += 16;
         let timeline = app.timeline.as_ref().unwrap();
-        let process = timeline.world().processes.values().next().unwrap();
-        let page = process.space.page_at(Addr(1 << 32));
+        let (pid, _) = timeline.world().processes().next().unwrap();
+        let page = timeline.world().space(pid).unwrap().page_at(Addr(1 << 32));
         if page.is_some_and(|p| p.state == PageState::Private) {
             break;
         }

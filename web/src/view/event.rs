@@ -1,5 +1,7 @@
 //! One event in words: what was asked, what the kernel did, what it led to.
 
+mod calls;
+
 use crate::format::{clipped, count, grouped, size};
 use pagescope_shared::addr::PageSize;
 use pagescope_shared::event::{AccessType, Asked, EventKind};
@@ -96,7 +98,10 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
         EventKind::Map(map) => {
             let mut facts = vec![fact("asked", asked_text(&map.asked))];
             if !map.asked.flags.is_empty() {
-                facts.push(fact("flags", clipped(&map.asked.flags.names().collect::<Vec<_>>().join(" | "), 120)));
+                facts.push(fact(
+                    "flags",
+                    clipped(&map.asked.flags.names().collect::<Vec<_>>().join(" | "), 120),
+                ));
             }
             let done = format!(
                 "mapped {} bytes ({}) at {}",
@@ -163,6 +168,7 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
             (clipped(name, 60), vec![fact("kind", "not known to this version; kept as it is")])
         }
         EventKind::Step(_) | EventKind::End(_) => (String::new(), Vec::new()),
+        other => calls::describe(other, page_size),
     };
     EventView { headline, failed: matches!(kind, EventKind::Failed(_)), facts }
 }

@@ -54,7 +54,7 @@ pub fn regions(space: &AddressSpace, subject: Option<Range>, change: &Change) ->
     let mut regions: Vec<(Region, Backing)> = Vec::new();
     for mapping in space.mappings() {
         let is_subject = subject.is_some_and(|s| s.intersection(mapping.range).is_some());
-        let fresh = change.created.iter().any(|c| c.range.intersection(mapping.range).is_some());
+        let fresh = change.created().any(|c| c.range.intersection(mapping.range).is_some());
         match regions.last_mut().filter(|(r, b)| belongs(r, b, &mapping) && r.subject == is_subject) {
             Some((region, _)) => {
                 region.bytes += mapping.range.bytes();

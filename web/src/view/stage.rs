@@ -9,7 +9,7 @@ use pagescope_shared::event::EventKind;
 use pagescope_shared::mapping::Mapping;
 use pagescope_shared::model::AddressSpace;
 use pagescope_shared::page::Page;
-use pagescope_shared::timeline::{Process, Timeline};
+use pagescope_shared::timeline::Timeline;
 
 /// What stands in the middle.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,8 +64,7 @@ pub struct Group {
 const MAX_RUNS: usize = 100_000;
 
 /// What the latest event is about.
-pub(super) fn follow(timeline: &Timeline, process: &Process, subject: &Subject) -> Stage {
-    let space = &process.space;
+pub(super) fn follow(timeline: &Timeline, space: &AddressSpace, subject: &Subject) -> Stage {
     let size = space.page_size();
     if size.pages_in(subject.range) > 1 {
         return mapping(space, subject.addr);

@@ -47,7 +47,7 @@ mod tests {
             (5, Untouched, None),
             (1, Untouched, None),
         ] {
-            runs.push(count, state, false, frame.map(Frame));
+            runs.push(count, state, PageFlags::NONE, frame.map(Frame));
         }
         let told: Vec<_> = runs.finish().iter().map(|r| (r.pages.get(), r.frame.map(|f| f.0))).collect();
         assert_eq!(told, vec![(2, Some(7)), (1, Some(10)), (3, None)]);

@@ -1,0 +1,349 @@
+//! Pages come: faults, accesses, populating. mm/memory.c, mm/huge_memory.c, mm/gup.c.
+
+use super::change::{Change, Drift, MappingChange};
+use super::pages::Entry;
+use super::vma::Vma;
+use super::{AddressSpace, Recent, range};
+use crate::addr::Range;
+use crate::event::{Access, AccessType, Fault, FaultAccess};
+use crate::mapping::Backing;
+use crate::names::VmFlags;
+use crate::page::{PageFlags, PageState};
+
+/// How a page is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touch {
+    Read,
+    Write,
+    /// The source does not know.
+    Somehow,
+}
+
+/// Where a downward-growing mapping keeps its distance from the one below, in pages: `stack_guard_gap`.
+const STACK_GUARD_PAGES: u64 = 256;
+
+impl AddressSpace {
+    pub(super) fn apply_fault(&mut self, fault: &Fault, change: &mut Change) {
+        self.faults += 1;
+        let page = self.page_size.page_of(fault.addr);
+        let touch = match fault.access {
+            Some(FaultAccess::Write) => Touch::Write,
+            Some(FaultAccess::Read | FaultAccess::Execute) => Touch::Read,
+            None => Touch::Somehow,
+        };
+        // The way of nearly all faults: the page after the one that was touched before.
+        let Recent { start, end, traits } = self.recent;
+        if start <= fault.addr.0
+            && fault.addr.0 < end
+            && fault.led_to.is_none()
+            && let Some(state) = traits.after(PageState::Untouched, touch)
+            && self.pages.extend(page, page + 1, Entry::inferred(state), change)
+        {
+            return;
+        }
+        self.recent = Recent::default();
+        if fault.led_to.is_none() && self.touch_new(fault.addr.0, page, touch, change) {
+            return;
+        }
+        if !self.touch(page, page + 1, touch, change) {
+            if let Some(touched) = self.pages.range(page, page + 1) {
+                change.drift.push(Drift::Unmapped(touched));
+            }
+            return;
+        }
+        if let Some(state) = fault.led_to
+            && self.pages.get(page).state != state
+        {
+            self.pages.set(page, page + 1, Entry::observed(state, PageFlags::NONE, None), change);
+        }
+        if let Some((start, end, vma)) = self.vmas.get(fault.addr.0)
+            && let traits = Traits::of(vma)
+            && (traits.has_anon || !traits.private)
+            && !traits.may_be_huge
+        {
+            self.recent = Recent { start, end, traits };
+        }
+    }
+
+    pub(super) fn apply_access(&mut self, access: &Access, change: &mut Change) {
+        let len = u64::try_from(access.bytes.len()).unwrap_or(u64::MAX);
+        let Ok(touched) = Range::from_len(access.addr, len) else { return };
+        let (first, end) = self.pages.numbers(touched);
+        let touch = if access.access == AccessType::Write { Touch::Write } else { Touch::Read };
+        if !self.touch(first, end, touch, change) {
+            change.drift.push(Drift::Unmapped(touched));
+            return;
+        }
+        self.contents.record(access.addr, &access.bytes);
+        change.bytes = Some(touched);
+    }
+
+    /// The first touch of a page in a mapping where nothing special happens. `false` when it is not like that, and then
+    /// nothing was done.
+    fn touch_new(&mut self, addr: u64, page: u64, touch: Touch, change: &mut Change) -> bool {
+        let Some((start, end, vma)) = self.vmas.get(addr) else { return false };
+        let mut traits = Traits::of(vma);
+        let Some(state) = traits.after(PageState::Untouched, touch).filter(|_| !traits.may_be_huge) else {
+            return false;
+        };
+        if !self.pages.is_blank(page, page + 1) {
+            return false;
+        }
+        self.prepare_anon(addr, traits, PageState::Untouched, touch);
+        traits.has_anon |= traits.private && touch == Touch::Write;
+        self.pages.put(page, page + 1, Entry::inferred(state));
+        self.pages.tell(page, page + 1, Entry::inferred(state), change);
+        if traits.has_anon || !traits.private {
+            self.recent = Recent { start, end, traits };
+        }
+        true
+    }
+
+    /// Touches pages one by one. `false` when one of them is not mapped: nothing is touched then.
+    fn touch(&mut self, first: u64, end: u64, touch: Touch, change: &mut Change) -> bool {
+        let size = self.page_size.bytes();
+        let mut page = first;
+        while page < end {
+            let Some(addr) = page.checked_mul(size) else { return false };
+            if self.vmas.get(addr).is_none() && !self.grow_stack(addr, change) {
+                return false;
+            }
+            let Some((_, e, _)) = self.vmas.get(addr) else { return false };
+            page = e.div_ceil(size).max(page + 1);
+        }
+        let mut page = first;
+        while page < end {
+            let addr = page * size;
+            let Some((s, e, vma)) = self.vmas.get(addr) else { return false };
+            let part = (page, end.min(e / size).max(page + 1));
+            let vma_range = (s, e);
+            let traits = Traits::of(vma);
+            self.touch_in(vma_range, traits, part, touch, change);
+            page = part.1;
+        }
+        true
+    }
+
+    /// Touches pages of one mapping.
+    fn touch_in(
+        &mut self,
+        vma: (u64, u64),
+        traits: Traits,
+        (first, end): (u64, u64),
+        touch: Touch,
+        change: &mut Change,
+    ) {
+        let runs: Vec<_> = self.pages.all(first, end).collect();
+        for (s, e, before) in runs {
+            if before.flags.has(PageFlags::GUARD) {
+                continue;
+            }
+            self.prepare_anon(s * self.page_size.bytes(), traits, before.state, touch);
+            if traits.may_be_huge && before.state == PageState::Untouched && touch != Touch::Somehow {
+                self.touch_huge(vma, (s, e), touch, change);
+                continue;
+            }
+            let Some(state) = traits.after(before.state, touch) else { continue };
+            if before.flags.has(PageFlags::HUGE) {
+                // A copy is made page by page, and the others get entries of their own.
+                let huge = self.page_size.bytes() / 8;
+                let (from, to) = (s - s % huge, e.next_multiple_of(huge));
+                self.pages.break_huge_in(from, to, change);
+            }
+            self.pages.set(s, e, Entry::inferred(state), change);
+        }
+    }
+
+    /// Where huge pages are wanted, the first touch of an empty block fills the whole block.
+    fn touch_huge(&mut self, vma: (u64, u64), run: (u64, u64), touch: Touch, change: &mut Change) {
+        let size = self.page_size.bytes();
+        let huge = size / 8;
+        let state = if touch == Touch::Write { PageState::Private } else { PageState::ZeroPage };
+        let mut page = run.0;
+        while page < run.1 {
+            let block = page - page % huge;
+            let fits = block * size >= vma.0 && (block + huge) * size <= vma.1;
+            if fits && self.pages.is_blank(block, block + huge) {
+                let entry = Entry::inferred(state).with_flags(PageFlags::HUGE);
+                self.pages.set(block, block + huge, entry, change);
+                page = block + huge;
+            } else {
+                let end = if fits { (block + huge).min(run.1) } else { page + 1 };
+                let blank = self.pages.all(page, end).filter(|r| r.2.state == PageState::Untouched);
+                for (s, e, _) in blank.collect::<Vec<_>>() {
+                    self.pages.set(s, e, Entry::inferred(state), change);
+                }
+                page = end;
+            }
+        }
+    }
+
+    /// `anon_vma_prepare`: the first page of its own gives a mapping its `anon_vma`, a neighbour's if that will do.
+    fn prepare_anon(&mut self, addr: u64, traits: Traits, before: PageState, touch: Touch) {
+        let copies = match touch {
+            Touch::Write => traits.private,
+            // Before the kernel looks whether it takes a huge zero page, it prepares for a page of its own.
+            Touch::Read => traits.may_be_huge && before == PageState::Untouched,
+            Touch::Somehow => traits.private && traits.writable,
+        };
+        if copies && !traits.has_anon {
+            self.give_anon(addr);
+        }
+    }
+
+    /// See [`Self::prepare_anon`]; also for guard pages.
+    pub(super) fn give_anon(&mut self, addr: u64) {
+        let Some((start, end, vma)) = self.vmas.get(addr) else { return };
+        if vma.anon != 0 {
+            return;
+        }
+        let next = self.vmas.around(end).1.filter(|n| n.0 == end);
+        let next = next.and_then(|(_, _, next)| Vma::lent_anon(next, vma, next, end - start));
+        let anon = next.or_else(|| {
+            let (s, _, left) = self.vmas.around(start).0.filter(|left| left.1 == start)?;
+            Vma::lent_anon(left, left, vma, start - s)
+        });
+        let anon = anon.unwrap_or_else(|| self.new_anon());
+        if let Some(vma) = self.vmas.get_mut(addr) {
+            (vma.anon, vma.inherited) = (anon, false);
+        }
+    }
+
+    pub(super) fn new_anon(&mut self) -> u32 {
+        self.next_anon = self.next_anon.wrapping_add(1).max(1);
+        self.next_anon
+    }
+
+    /// `expand_downwards`: a touch below a mapping that grows.
+    fn grow_stack(&mut self, addr: u64, change: &mut Change) -> bool {
+        let Some((start, end, vma)) = self.vmas.at_or_after(addr) else { return false };
+        if !vma.has(VmFlags::GROWS_DOWN) && vma.attributes.backing != Backing::Stack {
+            return false;
+        }
+        let gap = STACK_GUARD_PAGES * self.page_size.bytes();
+        let below = addr.checked_sub(1).and_then(|at| self.vmas.overlapping(0, at + 1).next_back());
+        let too_near = below.is_some_and(|(_, e, below)| {
+            !below.has(VmFlags::GROWS_DOWN) && below.is_accessible() && addr - e < gap
+        });
+        let by = start - addr;
+        if too_near || vma.attributes.offset < by {
+            return false;
+        }
+        let mut grown = vma.clone();
+        grown.attributes.offset -= by;
+        let (Some(before), Some(after), Some(added)) =
+            (range(start, end), range(addr, end), range(addr, start))
+        else {
+            return false;
+        };
+        self.vmas.remove_each(start, end, &mut |_, _, _| {});
+        self.vmas.insert_free(addr, end, grown);
+        self.give_anon(addr);
+        change.mappings.push(MappingChange::Grown { before, after });
+        self.pages.announce(added, change);
+        true
+    }
+
+    /// `mm_populate`, errors ignored: all that can be touched is touched, for writing where that makes a copy.
+    pub(super) fn populate(&mut self, within: Range, change: &mut Change) {
+        let mut at = within.start().0;
+        while let Some((s, e, vma)) = self.vmas.at_or_after(at)
+            && s < within.end().0
+        {
+            let (from, to) = (s.max(at), e.min(within.end().0));
+            let skip = vma.is_special()
+                || !vma.is_accessible()
+                || (vma.has(VmFlags::LOCKED) && vma.has(VmFlags::LOCK_ON_FAULT));
+            let write = vma.is_private() && vma.attributes.protection.write;
+            let touch = if write { Touch::Write } else { Touch::Read };
+            if !skip {
+                self.populate_in((s, e), (from, to), touch, change);
+            }
+            at = to;
+        }
+    }
+
+    /// Populates a part of one mapping, up to a guard page if there is one. Returns whether it got to the end.
+    ///
+    /// Pages of a file are unknown afterwards: where the file ends, nobody recorded.
+    pub(super) fn populate_in(
+        &mut self,
+        vma: (u64, u64),
+        (from, to): (u64, u64),
+        touch: Touch,
+        change: &mut Change,
+    ) -> bool {
+        let size = self.page_size.bytes();
+        let (first, mut end) = (from / size, to.div_ceil(size));
+        let guard = self.pages.known(first, end).find(|r| r.2.flags.has(PageFlags::GUARD)).map(|r| r.0);
+        end = guard.unwrap_or(end);
+        let Some((_, _, found)) = self.vmas.get(from) else { return false };
+        let traits = Traits::of(found);
+        if traits.anonymous {
+            self.touch_in(vma, traits, (first, end), touch, change);
+        } else {
+            if touch == Touch::Write && traits.private && first < end {
+                self.give_anon(from);
+            }
+            let runs: Vec<_> = self.pages.all(first, end).collect();
+            for (s, e, before) in runs {
+                if traits.after(before.state, touch).is_some() {
+                    self.pages.set(s, e, Entry::inferred(PageState::Unknown), change);
+                }
+            }
+        }
+        guard.is_none()
+    }
+}
+
+/// What decides what a touch leads to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traits {
+    private: bool,
+    anonymous: bool,
+    writable: bool,
+    special: bool,
+    has_anon: bool,
+    may_be_huge: bool,
+}
+
+impl Traits {
+    fn of(vma: &Vma) -> Self {
+        let anonymous = vma.is_anonymous();
+        Self {
+            private: vma.is_private(),
+            anonymous,
+            writable: vma.attributes.protection.write,
+            special: vma.is_special(),
+            has_anon: vma.anon != 0,
+            // Where huge pages come without being asked for is the machine's setting, which nobody recorded.
+            may_be_huge: anonymous && vma.has(VmFlags::HUGE_PAGE),
+        }
+    }
+
+    /// The state that a touch leads to, when it leads to another one.
+    fn after(self, before: PageState, touch: Touch) -> Option<PageState> {
+        use PageState::{CopyPending, FileClean, FileDirty, Private, Swapped, Unknown, Untouched, ZeroPage};
+        if self.special {
+            return (before == Untouched).then_some(Unknown);
+        }
+        match (touch, before) {
+            (Touch::Write, Private) if self.private => None,
+            (Touch::Write, FileDirty) if !self.private => None,
+            (Touch::Write, _) => Some(if self.private { Private } else { FileDirty }),
+            (Touch::Read, Untouched) => Some(if self.anonymous { ZeroPage } else { FileClean }),
+            (Touch::Read, Swapped) => Some(Private),
+            (Touch::Read, ZeroPage | Private | FileClean | FileDirty | CopyPending | Unknown) => None,
+            // A fault on a page that is there can only have been a write.
+            (Touch::Somehow, ZeroPage | CopyPending) => Some(Private),
+            (Touch::Somehow, FileClean) if self.private && self.writable => Some(Private),
+            (Touch::Somehow, FileClean) if self.writable => Some(FileDirty),
+            (Touch::Somehow, Untouched) if !self.writable => {
+                Some(if self.anonymous { ZeroPage } else { FileClean })
+            }
+            (Touch::Somehow, Untouched) => Some(Unknown),
+            (Touch::Somehow, Swapped) => Some(Private),
+            (Touch::Somehow, Private | FileClean | FileDirty | Unknown) => None,
+        }
+    }
+}

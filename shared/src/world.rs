@@ -1,0 +1,316 @@
+//! All processes at one moment: who was made by whom, who shares memory with whom.
+
+use crate::addr::{Addr, PageSize};
+use crate::event::{Advice, Event, EventKind, Exit, Fork, ForkMemory};
+use crate::interval::{Cut, IntervalMap};
+use crate::model::{AddressSpace, Change, Totals};
+use crate::page::Page;
+use std::rc::Rc;
+
+/// Everything that is known at one moment. A clone costs nothing until one of the two changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    page_size: PageSize,
+    /// By process number.
+    processes: IntervalMap<Rc<Process>>,
+    /// The families of those that live, by process number: only kin can share private pages.
+    live: IntervalMap<u32>,
+    forks: u32,
+}
+
+/// One process at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its program, when the recording saw it start.
+    pub exe: Option<Rc<str>>,
+    /// Who made it, when the recording saw that.
+    pub parent: Option<u32>,
+    /// Threads beside the first one that the recording saw begin.
+    pub threads: u32,
+    /// How it ended, if it has.
+    pub ended: Option<Rc<Exit>>,
+    /// Whose memory it uses, when it is not its own: vfork(2), `CLONE_VM`.
+    pub borrows: Option<u32>,
+    /// Its memory; empty while it borrows.
+    space: AddressSpace,
+}
+
+impl Cut for Rc<Process> {
+    fn advanced(&self, _: u64) -> Self {
+        Self::clone(self)
+    }
+}
+
+impl Cut for u32 {
+    fn advanced(&self, _: u64) -> Self {
+        *self
+    }
+}
+
+impl Process {
+    fn new(parent: Option<u32>, space: AddressSpace) -> Self {
+        Self { exe: None, parent, threads: 0, ended: None, borrows: None, space }
+    }
+}
+
+impl World {
+    /// Before anything was recorded.
+    pub fn new(page_size: PageSize) -> Self {
+        Self { page_size, processes: IntervalMap::default(), live: IntervalMap::default(), forks: 0 }
+    }
+
+    /// All processes by number, the ended ones too.
+    pub fn processes(&self) -> impl DoubleEndedIterator<Item = (u32, &Process)> {
+        self.processes.iter().filter_map(|(pid, _, p)| Some((u32::try_from(pid).ok()?, p.as_ref())))
+    }
+
+    /// One process.
+    pub fn process(&self, pid: u32) -> Option<&Process> {
+        self.processes.get(u64::from(pid)).map(|(_, _, p)| p.as_ref())
+    }
+
+    /// The memory that a process uses, its own or a borrowed one.
+    pub fn space(&self, pid: u32) -> Option<&AddressSpace> {
+        self.process(self.lender(pid)).map(|p| &p.space)
+    }
+
+    /// What all address spaces amount to.
+    pub fn totals(&self) -> Totals {
+        let mut sum = Totals::default();
+        for (_, process) in self.processes() {
+            let one = process.space.totals();
+            sum.mapped = sum.mapped.saturating_add(one.mapped);
+            sum.mappings += one.mappings;
+            sum.faults += one.faults;
+            for (a, b) in sum.pages.iter_mut().zip(one.pages) {
+                *a = a.saturating_add(b);
+            }
+        }
+        sum
+    }
+
+    /// Follows one event, and says what it did to the process's memory: into `change`, which is emptied first.
+    pub fn apply(&mut self, event: &Event, change: &mut Change) {
+        let pid = event.pid;
+        // The way of nearly all events: only the process itself is concerned.
+        if let EventKind::Fault(_) | EventKind::Map(_) | EventKind::Unmap(_) | EventKind::Protect(_) =
+            event.kind
+            && let Some(process) = self.processes.get_mut(u64::from(pid))
+            && process.borrows.is_none()
+        {
+            Rc::make_mut(process).space.apply_to(&event.kind, change);
+            if !change.unshared.is_empty() {
+                self.settle(pid, change);
+            }
+            return;
+        }
+        change.clear();
+        match &event.kind {
+            EventKind::Fork(fork) => return self.fork(pid, *fork, change),
+            EventKind::Exec(_) | EventKind::Exit(_) => self.leave_memory(pid),
+            _ => {}
+        }
+        self.note(pid, &event.kind);
+        let lender = self.lender(pid);
+        // One that only used another's memory ends without touching it.
+        if lender != pid && matches!(event.kind, EventKind::Exit(_)) {
+            return self.bury(pid);
+        }
+        if let Some(process) = self.process_mut(lender) {
+            process.space.apply_to(&event.kind, change);
+        }
+        if let EventKind::Advise(advise) = &event.kind
+            && advise.advice == Advice::Remove
+        {
+            self.remove_elsewhere(lender, advise.range, change);
+        }
+        if !change.unshared.is_empty() {
+            self.settle(lender, change);
+        }
+        match event.kind {
+            EventKind::Exit(_) => self.bury(pid),
+            // A new program shares nothing with anybody.
+            EventKind::Exec(_) => drop(self.live.insert(u64::from(pid), u64::from(pid) + 1, pid)),
+            _ => {}
+        }
+    }
+
+    /// The process, made when nobody has spoken of it yet.
+    fn process_mut(&mut self, pid: u32) -> Option<&mut Process> {
+        let key = u64::from(pid);
+        if self.processes.get(key).is_none() {
+            self.add(pid, None, AddressSpace::new(self.page_size), pid);
+        }
+        self.processes.get_mut(key).map(Rc::make_mut)
+    }
+
+    fn add(&mut self, pid: u32, parent: Option<u32>, space: AddressSpace, family: u32) {
+        let key = u64::from(pid);
+        self.processes.insert(key, key + 1, Rc::new(Process::new(parent, space)));
+        self.live.insert(key, key + 1, family);
+    }
+
+    /// What an event says of the process itself.
+    fn note(&mut self, pid: u32, kind: &EventKind) {
+        match kind {
+            EventKind::Start(_) | EventKind::Exec(_) | EventKind::Thread(_) | EventKind::Exit(_) => {}
+            _ => return,
+        }
+        let Some(process) = self.process_mut(pid) else { return };
+        match kind {
+            EventKind::Start(start) => process.exe = Some(start.exe.as_str().into()),
+            EventKind::Exec(exec) => {
+                process.exe = Some(exec.exe.as_str().into());
+                (process.threads, process.borrows) = (0, None);
+            }
+            EventKind::Thread(_) => process.threads = process.threads.saturating_add(1),
+            EventKind::Exit(exit) => process.ended = Some(Rc::new(exit.as_ref().clone())),
+            _ => {}
+        }
+    }
+
+    fn bury(&mut self, pid: u32) {
+        let key = u64::from(pid);
+        self.live.remove_each(key, key + 1, &mut |_, _, _| {});
+    }
+
+    /// Whose memory `pid` uses.
+    fn lender(&self, pid: u32) -> u32 {
+        let mut at = pid;
+        // A chain of lenders is short; a trace that makes it a circle is not followed round.
+        for _ in 0..64 {
+            match self.process(at).and_then(|p| p.borrows) {
+                Some(lender) => at = lender,
+                None => return at,
+            }
+        }
+        pid
+    }
+
+    /// Before it execs or exits: what it borrowed it gives back, and what others borrow from it passes on to one of
+    /// them.
+    fn leave_memory(&mut self, pid: u32) {
+        if self.process(pid).is_some_and(|p| p.borrows.is_some()) {
+            return;
+        }
+        let heirs: Vec<u32> = self
+            .live
+            .iter()
+            .filter_map(|(other, ..)| u32::try_from(other).ok())
+            .filter(|other| self.process(*other).is_some_and(|p| p.borrows == Some(pid)))
+            .collect();
+        let Some((&heir, others)) = heirs.split_first() else { return };
+        let empty = AddressSpace::new(self.page_size);
+        let Some(process) = self.process_mut(pid) else { return };
+        let space = std::mem::replace(&mut process.space, empty);
+        if let Some(process) = self.process_mut(heir) {
+            (process.space, process.borrows) = (space, None);
+        }
+        for &other in others {
+            if let Some(process) = self.process_mut(other) {
+                process.borrows = Some(heir);
+            }
+        }
+    }
+
+    fn fork(&mut self, pid: u32, fork: Fork, change: &mut Change) {
+        let family = self.live.get(u64::from(pid)).map_or(pid, |(_, _, family)| *family);
+        let exe = self.process_mut(pid).and_then(|p| p.exe.clone());
+        if fork.child == pid {
+            return;
+        }
+        let lender = self.lender(pid);
+        let space = match fork.memory {
+            ForkMemory::Copied => {
+                self.forks = self.forks.wrapping_add(1).max(1);
+                let share = self.forks;
+                self.process_mut(lender).map(|p| p.space.fork(share, change))
+            }
+            ForkMemory::Shared => None,
+        };
+        let space = space.unwrap_or_else(|| AddressSpace::new(self.page_size));
+        self.add(fork.child, Some(pid), space, family);
+        let Some(child) = self.process_mut(fork.child) else { return };
+        child.exe = exe;
+        if fork.memory == ForkMemory::Shared && lender != fork.child {
+            child.borrows = Some(lender);
+        }
+    }
+
+    /// `MADV_REMOVE` takes an object's pages from everybody.
+    fn remove_elsewhere(&mut self, pid: u32, within: crate::addr::Range, change: &mut Change) {
+        let Some(parts) = self.process(pid).map(|p| p.space.object_parts(within)) else { return };
+        let others: Vec<u32> = self
+            .live
+            .iter()
+            .filter_map(|(other, ..)| u32::try_from(other).ok())
+            .filter(|o| *o != pid)
+            .collect();
+        let mut theirs = Change::default();
+        for other in others {
+            for part in &parts {
+                theirs.clear();
+                if let Some(process) = self.process_mut(other) {
+                    process.space.drop_object(part, &mut theirs);
+                }
+                change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
+            }
+        }
+    }
+
+    /// Somebody gave up pages that he shared: whoever is the only one left has them to himself.
+    fn settle(&mut self, pid: u32, change: &mut Change) {
+        let gone = std::mem::take(&mut change.unshared);
+        let Some(family) = self.live.get(u64::from(pid)).map(|(_, _, family)| *family) else { return };
+        let mut theirs = Change::default();
+        for one in &gone {
+            let mut holders: Vec<(u32, u64, u64)> = Vec::new();
+            let mut whole = 0;
+            for (other, _, kin) in self.live.iter() {
+                let Ok(other) = u32::try_from(other) else { continue };
+                let Some(process) = self.process(other).filter(|_| *kin == family && other != pid) else {
+                    continue;
+                };
+                let runs = process.space.sharing(one);
+                whole += usize::from(runs.first() == Some(&(one.first, one.end)));
+                holders.extend(runs.into_iter().map(|(s, e)| (other, s, e)));
+                // Two who have all of it: nothing changes for anybody.
+                if whole == 2 {
+                    break;
+                }
+            }
+            if whole == 2 {
+                continue;
+            }
+            for (other, first, end) in alone(&holders) {
+                theirs.clear();
+                if let Some(process) = self.process_mut(other) {
+                    process.space.own_alone((first, end), &mut theirs);
+                }
+                change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
+            }
+        }
+    }
+
+    /// The page of a process that holds `addr`.
+    pub fn page_at(&self, pid: u32, addr: Addr) -> Option<Page> {
+        self.space(pid)?.page_at(addr)
+    }
+}
+
+/// The parts of the holders' runs that nobody else holds.
+fn alone(holders: &[(u32, u64, u64)]) -> Vec<(u32, u64, u64)> {
+    let mut edges: Vec<u64> = holders.iter().flat_map(|h| [h.1, h.2]).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let parts = edges.windows(2).filter_map(|edge| {
+        let &[s, e] = edge else { return None };
+        let mut over = holders.iter().filter(|h| h.1 <= s && e <= h.2);
+        let only = over.next()?;
+        over.next().is_none().then_some((only.0, s, e))
+    });
+    parts.collect()
+}
+
+#[cfg(test)]
+mod tests;
