@@ -20,11 +20,12 @@ pub trait Cut: Clone {
 #[derive(Clone, Debug)]
 pub struct IntervalMap<V> {
     tree: Tree<V>,
+    covered: u64,
 }
 
 impl<V> Default for IntervalMap<V> {
     fn default() -> Self {
-        Self { tree: Tree::default() }
+        Self { tree: Tree::default(), covered: 0 }
     }
 }
 
@@ -40,6 +41,10 @@ impl<V: Cut> IntervalMap<V> {
     /// How many ranges there are.
     pub fn len(&self) -> usize {
         self.tree.len()
+    }
+    /// How many units all ranges have together.
+    pub fn covered(&self) -> u64 {
+        self.covered
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
@@ -63,7 +68,9 @@ impl<V: Cut> IntervalMap<V> {
     }
     /// Takes the entry `start..end` out when there is exactly that one.
     pub fn remove_exact(&mut self, start: u64, end: u64) -> Option<V> {
-        self.tree.remove_exact(start, end)
+        let value = self.tree.remove_exact(start, end)?;
+        self.covered -= end - start;
+        Some(value)
     }
     /// The value of the entry that holds `at`, to be changed in place.
     pub fn get_mut(&mut self, at: u64) -> Option<&mut V> {
@@ -77,6 +84,7 @@ impl<V: Cut> IntervalMap<V> {
     pub fn insert_free(&mut self, start: u64, end: u64, value: V) {
         if start < end {
             debug_assert!(self.overlapping(start, end).next().is_none(), "not free");
+            self.covered += end - start;
             self.tree.insert(Slot { start, end, value });
         }
     }
@@ -94,6 +102,7 @@ impl<V: Cut> IntervalMap<V> {
                     let rest = value.advanced(end - start);
                     self.tree.insert(Slot { start: end, end: e, value: rest });
                 }
+                self.covered -= e.min(end) - start;
                 taken(start, e.min(end), value);
             } else {
                 let Some(slot) = self.tree.remove(s) else { return };
@@ -101,6 +110,7 @@ impl<V: Cut> IntervalMap<V> {
                     let rest = slot.value.advanced(end - s);
                     self.tree.insert(Slot { start: end, end: e, value: rest });
                 }
+                self.covered -= e.min(end) - s;
                 taken(s, e.min(end), slot.value);
             }
             if e >= end {
@@ -126,7 +136,9 @@ impl<V: Cut> IntervalMap<V> {
     where
         V: PartialEq,
     {
-        self.tree.extend(start, end, |slot| slot.value.advanced(start - slot.start) == *value)
+        let extended = self.tree.extend(start, end, |slot| slot.value.advanced(start - slot.start) == *value);
+        self.covered += if extended { end - start } else { 0 };
+        extended
     }
     /// Puts `value` at `start..end`, where nothing may be, and makes one entry of it and each neighbour that it
     /// touches and equals: the right one's value must be the left one's, cut.
@@ -137,6 +149,7 @@ impl<V: Cut> IntervalMap<V> {
         let (left, right) = self.tree.around(start);
         let left = left.filter(|(s, e, left)| *e == start && left.advanced(start - s) == value).map(|l| l.0);
         let right = right.filter(|r| r.0 == end && value.advanced(end - start) == *r.2).map(|r| (r.0, r.1));
+        self.covered += end - start;
         let mut end = end;
         if let Some((s, e)) = right {
             self.tree.remove(s);
@@ -144,7 +157,7 @@ impl<V: Cut> IntervalMap<V> {
         }
         match left.and_then(|s| self.tree.slot_mut(s)) {
             Some(slot) => slot.end = end,
-            None => self.insert_free(start, end, value),
+            None => self.tree.insert(Slot { start, end, value }),
         }
     }
 }

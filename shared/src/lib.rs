@@ -16,5 +16,6 @@ pub mod mapping;
 pub mod model;
 pub mod names;
 pub mod page;
+pub mod store;
 pub mod timeline;
 pub mod world;

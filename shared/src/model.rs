@@ -125,9 +125,9 @@ impl AddressSpace {
         self.vmas.get(addr.0).and_then(shown)
     }
 
-    /// What it all amounts to. Costs a walk over the mappings.
+    /// What it all amounts to.
     pub fn totals(&self) -> Totals {
-        let mapped: u64 = self.vmas.iter().map(|(s, e, _)| e - s).sum();
+        let mapped = self.vmas.covered();
         let mut pages = *self.pages.counts();
         let known: u64 = pages.iter().skip(1).sum();
         pages[0] = (mapped / self.page_size.bytes()).saturating_sub(known);

@@ -1,140 +1,232 @@
 //! A whole trace as a film: any moment of it, forwards and backwards.
 
+mod keyframes;
+mod search;
+mod series;
+
+pub use search::{Found, Query};
+pub use series::{Sample, Series};
+
 use crate::event::{Event, EventKind, Step};
 use crate::header::Header;
 use crate::jsonl::{Problem, Trace};
 use crate::model::Change;
+use crate::store::Store;
 use crate::world::World;
+use keyframes::{Keyframe, Keyframes};
+use std::sync::Arc;
 
-/// The events of a trace and the world at one position among them. Position `n` is the moment after
-/// the first `n` events.
+/// The events of a trace and the world at one position among them. Position `n` is the moment after the first `n`
+/// events.
+///
+/// Worlds are kept at even distances, so that going anywhere replays a block at most. They are made as the trace is
+/// gone through for the first time: [`Timeline::explore`] does that in slices.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    header: Header,
-    events: Vec<Event>,
-    problems: Vec<Problem>,
-    steps: Vec<usize>,
-    /// At even distances, the first at position 0.
-    keyframes: Vec<Keyframe>,
-    position: usize,
-    world: World,
-    change: Change,
+    store: Store,
+    steps: Vec<(usize, Arc<Step>)>,
+    lost: u64,
+    ends: bool,
+    keyframes: Keyframes,
+    series: Series,
+    /// How far the trace has been gone through, and the world there.
+    explored: Moment,
+    now: Moment,
+    /// The block that was read last.
+    block: Option<(usize, Arc<Vec<Event>>)>,
 }
 
+/// The world at one position, and what the event before it did.
 #[derive(Clone, Debug)]
-struct Keyframe {
+struct Moment {
     position: usize,
     world: World,
     change: Change,
 }
-
-/// How many worlds are kept for seeking backwards, at most.
-const KEYFRAMES: usize = 32;
 
 impl Timeline {
-    /// A timeline at position 0.
+    /// A trace that was read whole, gone through, at position 0.
     pub fn new(trace: Trace) -> Self {
-        let Trace { header, events, problems } = trace;
-        let steps = (0..events.len())
-            .filter(|&i| matches!(events.get(i), Some(Event { kind: EventKind::Step(_), .. })))
-            .collect();
-        let mut world = World::new(header.page_size);
-        let mut change = Change::default();
-        let distance = events.len().div_ceil(KEYFRAMES).max(64);
-        let first = Keyframe { position: 0, world: world.clone(), change: Change::default() };
-        let (start, mut keyframes) = (first.world.clone(), vec![first]);
-        for (event, position) in events.iter().zip(1..) {
-            world.apply(event, &mut change);
-            if position % distance == 0 {
-                keyframes.push(Keyframe { position, world: world.clone(), change: change.clone() });
+        let mut timeline = Self::open(Store::from_trace(trace));
+        while timeline.explore(usize::MAX) < timeline.end() {}
+        timeline
+    }
+
+    /// A trace at position 0, not gone through yet.
+    pub fn open(store: Store) -> Self {
+        Self::with_keyframes(store, keyframes::DISTANCE)
+    }
+
+    fn with_keyframes(store: Store, distance: usize) -> Self {
+        let world = World::new(store.header().page_size);
+        let start = Moment { position: 0, world, change: Change::default() };
+        Self {
+            steps: Vec::new(),
+            lost: 0,
+            ends: false,
+            keyframes: Keyframes::new(&start, distance),
+            series: Series::new(store.len()),
+            explored: start.clone(),
+            now: start,
+            block: None,
+            store,
+        }
+    }
+
+    /// Goes through `events` more of the trace, and returns how many it has gone through in all.
+    pub fn explore(&mut self, events: usize) -> usize {
+        let until = self.explored.position.saturating_add(events).min(self.end());
+        while self.explored.position < until {
+            let Some((block, first)) = self.block_at(self.explored.position) else { break };
+            let from = self.explored.position - first;
+            for event in block.iter().skip(from).take(until - self.explored.position) {
+                self.learn(event);
+                self.explored.world.apply(event, &mut self.explored.change);
+                self.explored.position += 1;
+                self.series.follow(&self.explored, event.time_ns);
+                self.keyframes.follow(&self.explored);
+            }
+            if block.len() <= from {
+                break;
             }
         }
-        Self {
-            header,
-            events,
-            problems,
-            steps,
-            keyframes,
-            position: 0,
-            world: start,
-            change: Change::default(),
+        self.explored.position
+    }
+
+    /// What is worth remembering of a trace as a whole.
+    fn learn(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Step(step) => {
+                self.steps.push((self.explored.position, Arc::new(step.as_ref().clone())));
+            }
+            EventKind::Lost(lost) => self.lost = self.lost.saturating_add(lost.count.max(1)),
+            _ => {}
         }
+        self.ends = matches!(event.kind, EventKind::End(_));
+    }
+
+    /// The block that holds the event after `position`, and the position of its first event.
+    fn block_at(&mut self, position: usize) -> Option<(Arc<Vec<Event>>, usize)> {
+        let index = self.store.block_of(position)?;
+        let events = match &self.block {
+            Some((kept, events)) if *kept == index => Arc::clone(events),
+            _ => self.store.block(index)?,
+        };
+        self.block = Some((index, Arc::clone(&events)));
+        Some((events, self.store.block_start(index)))
     }
 
     /// What recorded it.
     pub fn header(&self) -> &Header {
-        &self.header
+        self.store.header()
     }
-    /// All events.
-    pub fn events(&self) -> &[Event] {
-        &self.events
+    /// The events.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+    /// One event: the one that leads from `position` to the next.
+    pub fn event_at(&self, position: usize) -> Option<Event> {
+        let index = self.store.block_of(position)?;
+        let at = position - self.store.block_start(index);
+        match &self.block {
+            Some((kept, events)) if *kept == index => events.get(at).cloned(),
+            _ => self.store.block(index)?.get(at).cloned(),
+        }
+    }
+    /// The events before this moment, the latest first, as far back as `most` of them.
+    pub fn before(&self, most: usize) -> impl Iterator<Item = (usize, Event)> + '_ {
+        let now = self.now.position;
+        (now.saturating_sub(most)..now).rev().map_while(|at| Some((at, self.event_at(at)?)))
     }
     /// What the reader left out.
     pub fn problems(&self) -> &[Problem] {
-        &self.problems
+        self.store.problems()
     }
     /// How many events lie before this moment.
     pub fn position(&self) -> usize {
-        self.position
+        self.now.position
     }
     /// The last position: the number of events.
     pub fn end(&self) -> usize {
-        self.events.len()
+        self.store.len()
+    }
+    /// How many events the recording lost, as far as the trace has been gone through.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+    /// Whether the last event that was gone through says that the recording ended as it should.
+    pub fn ends_well(&self) -> bool {
+        self.ends
     }
     /// The world at this moment.
     pub fn world(&self) -> &World {
-        &self.world
+        &self.now.world
     }
     /// What the event just before this moment did.
     pub fn change(&self) -> &Change {
-        &self.change
+        &self.now.change
     }
     /// The event just before this moment.
-    pub fn event(&self) -> Option<&Event> {
-        self.events.get(self.position.checked_sub(1)?)
+    pub fn event(&self) -> Option<Event> {
+        self.event_at(self.now.position.checked_sub(1)?)
+    }
+    /// What memory amounted to through the trace, as far as it has been gone through.
+    pub fn series(&self) -> &Series {
+        &self.series
     }
 
     /// Goes to any position; past the end means the end.
     pub fn seek(&mut self, to: usize) {
         let to = to.min(self.end());
-        if to < self.position || to > self.position.saturating_add(64) {
-            let next = self.keyframes.partition_point(|k| k.position <= to);
-            if let Some(keyframe) = next.checked_sub(1).and_then(|i| self.keyframes.get(i))
-                && (to < self.position || keyframe.position > self.position)
-            {
-                self.position = keyframe.position;
-                self.world = keyframe.world.clone();
-                self.change = keyframe.change.clone();
+        if to > self.explored.position {
+            self.explore(to - self.explored.position);
+            self.now = self.explored.clone();
+            return;
+        }
+        let keyframe = self.keyframes.before(to);
+        if to < self.now.position || keyframe.is_some_and(|k| k.position > self.now.position) {
+            if let Some(Keyframe { position, world, change }) = keyframe {
+                self.now = Moment { position: *position, world: world.clone(), change: change.clone() };
             }
         }
-        while self.position < to {
-            let Some(event) = self.events.get(self.position) else { break };
-            self.world.apply(event, &mut self.change);
-            self.position += 1;
+        while self.now.position < to {
+            let Some((block, first)) = self.block_at(self.now.position) else { return };
+            let from = self.now.position - first;
+            let Some(events) = block.get(from..block.len().min(to - first)).filter(|e| !e.is_empty()) else {
+                return;
+            };
+            for event in events {
+                self.now.world.apply(event, &mut self.now.change);
+            }
+            self.now.position += events.len();
         }
+    }
+
+    /// Goes to the moment just before the first event at or after `time_ns`.
+    pub fn seek_time(&mut self, time_ns: u64) {
+        self.seek(self.store.find_time(time_ns));
+    }
+
+    /// Goes to the moment just after the event with sequence number `seq`, or the last one before it.
+    pub fn seek_seq(&mut self, seq: u64) {
+        self.seek(self.store.find_seq(seq.saturating_add(1)));
     }
 
     /// The lesson's steps: each with the position of its first event.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (usize, &Step)> {
-        self.steps.iter().map(|&i| match self.events.get(i).map(|e| &e.kind) {
-            Some(EventKind::Step(step)) => (i, step.as_ref()),
-            // `steps` holds positions of steps only.
-            _ => (i, &NO_STEP),
-        })
+        self.steps.iter().map(|(at, step)| (*at, step.as_ref()))
     }
 
     /// The number, from 0, of the step that this moment belongs to.
     pub fn step_index(&self) -> Option<usize> {
-        self.steps.partition_point(|&at| at < self.position).checked_sub(1)
+        self.steps.partition_point(|(at, _)| *at < self.now.position).checked_sub(1)
     }
 
     /// The position at which step `index` is done: just before the next one begins.
     pub fn step_end(&self, index: usize) -> usize {
-        self.steps.get(index.saturating_add(1)).copied().unwrap_or(self.end())
+        self.steps.get(index.saturating_add(1)).map_or(self.end(), |(at, _)| *at)
     }
 }
-
-static NO_STEP: Step = Step { title: String::new(), text: String::new(), line: 0, note: String::new() };
 
 #[cfg(test)]
 mod tests;

@@ -292,6 +292,11 @@ impl World {
         }
     }
 
+    /// How many entries all of it is made of: mappings, runs of pages, processes.
+    pub(crate) fn entries(&self) -> usize {
+        self.processes().map(|(_, p)| 1 + p.space.mapping_count() + p.space.run_count()).sum()
+    }
+
     /// The page of a process that holds `addr`.
     pub fn page_at(&self, pid: u32, addr: Addr) -> Option<Page> {
         self.space(pid)?.page_at(addr)

@@ -231,7 +231,7 @@ impl App {
                 Motion::Playing => (timeline.end(), false),
                 Motion::Towards(to) => (to.min(timeline.end()), true),
             };
-            let Some(next) = timeline.events().get(position).filter(|_| position < limit) else {
+            let Some(next) = timeline.event_at(position).filter(|_| position < limit) else {
                 self.motion = Motion::Still;
                 return;
             };

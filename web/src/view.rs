@@ -146,9 +146,8 @@ pub struct Subject {
 /// The pages that the latest memory event of the trace is about.
 pub fn subject(timeline: &Timeline) -> Option<Subject> {
     let size = timeline.header().page_size;
-    let before = timeline.events().get(..timeline.position())?;
     // A long trace without memory events is not searched to its start on every frame.
-    before.iter().rev().take(10_000).find_map(|event| match &event.kind {
+    timeline.before(10_000).find_map(|(_, event)| match &event.kind {
         EventKind::Map(map) => Some(Subject { range: map.range, addr: map.range.start() }),
         EventKind::Unmap(unmap) => Some(Subject { range: unmap.range, addr: unmap.range.start() }),
         EventKind::Protect(protect) => Some(Subject { range: protect.range, addr: protect.range.start() }),
@@ -177,11 +176,7 @@ fn caveat(timeline: &Timeline) -> String {
             missing.push(name);
         }
     }
-    let lost: u64 = timeline
-        .events()
-        .iter()
-        .map(|e| if let EventKind::Lost(lost) = &e.kind { lost.count.max(1) } else { 0 })
-        .fold(0, u64::saturating_add);
+    let lost = timeline.lost();
     let mut parts = Vec::new();
     if !missing.is_empty() {
         parts.push(format!("Not recorded: {}.", missing.join(", ")));
@@ -189,7 +184,7 @@ fn caveat(timeline: &Timeline) -> String {
     if lost > 0 {
         parts.push(format!("{} lost.", count(lost, "event was", "events were")));
     }
-    if !timeline.events().last().is_some_and(|e| matches!(e.kind, EventKind::End(_))) {
+    if !timeline.ends_well() {
         parts.push("The recording stopped before its end.".to_owned());
     }
     parts.join(" ")

@@ -85,6 +85,7 @@ proptest! {
             let mut backward: Vec<_> = map.iter().rev().map(|e| (e.0, e.1)).collect();
             backward.reverse();
             prop_assert_eq!(map.len(), forward.len());
+            prop_assert_eq!(map.covered(), forward.iter().map(|(s, e)| e - s).sum::<u64>());
             prop_assert!(forward.windows(2).all(|w| w[0].1 <= w[1].0));
             prop_assert_eq!(forward, backward);
         }

@@ -60,8 +60,10 @@ fn seeking_equals_replaying() {
     let trace = read(long.as_bytes()).unwrap();
     assert_eq!(trace.problems, []);
     let mut walk = Timeline::new(trace.clone());
-    let mut jump = Timeline::new(trace);
-    assert!(jump.keyframes.len() > 3, "the test is about keyframes");
+    let mut jump = Timeline::with_keyframes(Store::from_trace(trace), 16);
+    jump.explore(100);
+    assert_eq!(jump.series().samples().len(), 100);
+
     for to in (0..=300).map(|i| (i * 77) % 301) {
         jump.seek(to);
         walk.seek(0);
@@ -70,4 +72,32 @@ fn seeking_equals_replaying() {
         }
         assert_eq!((walk.world(), walk.change()), (jump.world(), jump.change()), "at {to}");
     }
+}
+
+#[test]
+fn events_are_found_in_both_directions() {
+    let mut timeline = Timeline::new(read(GOLDEN.as_bytes()).unwrap());
+    let end = timeline.end();
+    let map = Query { kinds: vec!["map".into()], ..Query::default() };
+    assert_eq!(timeline.find(&map, 0, false, 100), Found::At(3));
+    assert_eq!(timeline.find(&map, end, true, 100), Found::At(3));
+    assert_eq!(timeline.find(&map, 4, false, 100), Found::Nothing);
+    assert_eq!(timeline.find(&map, 0, false, 2), Found::Paused(2));
+    assert_eq!(timeline.find(&map, end, true, 2), Found::Paused(end - 2));
+    let page = crate::addr::Range::from_len(PAGE, 1).unwrap();
+    let text = Query { within: Some(page), text: "ANONYMOUS".into(), pid: Some(4242), ..Query::default() };
+    assert_eq!(timeline.find(&text, 0, false, 100), Found::At(3));
+    assert_eq!(timeline.find(&Query { pid: Some(1), ..text }, 0, false, 100), Found::Nothing);
+}
+
+#[test]
+fn moments_are_found_by_time_and_number() {
+    let mut timeline = Timeline::new(read(GOLDEN.as_bytes()).unwrap());
+    let (fourth, fifth) = (timeline.event_at(3).unwrap(), timeline.event_at(4).unwrap());
+    timeline.seek_time(fifth.time_ns);
+    assert_eq!(timeline.event(), Some(fourth));
+    timeline.seek_seq(fifth.seq);
+    assert_eq!(timeline.event(), Some(fifth));
+    timeline.seek_time(u64::MAX);
+    assert_eq!(timeline.position(), timeline.end());
 }

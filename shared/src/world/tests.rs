@@ -1,1 +1,139 @@
+use super::*;
+use crate::addr::Range;
+use crate::event::{Access, AccessType, Advise, Asked, Exec, Extra, Map, Unmap};
+use crate::mapping::{Attributes, Backing, Object, Protection, Sharing};
+use crate::names::CallFlags;
+use crate::page::PageState::{self, CopyPending, FileDirty, Private, Untouched};
+use std::sync::Arc;
 
+const PAGE: u64 = 4096;
+
+struct Film {
+    world: World,
+    change: Change,
+    seq: u64,
+}
+
+impl Film {
+    fn new() -> Self {
+        Self { world: World::new(PageSize::FOUR_KIB), change: Change::default(), seq: 0 }
+    }
+    fn happens(&mut self, pid: u32, kind: EventKind) -> &mut Self {
+        let event = Event { seq: self.seq, time_ns: self.seq, pid, tid: pid, kind, extra: Extra::NONE };
+        self.seq += 1;
+        self.world.apply(&event, &mut self.change);
+        assert!(self.change.drift.is_empty(), "{:?}", self.change);
+        self
+    }
+    fn fork(&mut self, pid: u32, child: u32, memory: ForkMemory) -> &mut Self {
+        self.happens(pid, EventKind::Fork(Fork { child, memory }))
+    }
+    fn map(&mut self, pid: u32, first: u64, attributes: Attributes) -> &mut Self {
+        let range = pages(first, 4);
+        self.happens(pid, EventKind::Map(Map { asked: asked(range), range, attributes }))
+    }
+    fn write(&mut self, pid: u32, page: u64) -> &mut Self {
+        let access = Access { access: AccessType::Write, addr: Addr(page * PAGE), bytes: vec![1] };
+        self.happens(pid, EventKind::Access(Box::new(access)))
+    }
+    fn exit(&mut self, pid: u32) -> &mut Self {
+        self.happens(pid, EventKind::Exit(Box::new(Exit { code: Some(0), signal: None })))
+    }
+    fn states(&self, pid: u32, first: u64) -> Vec<PageState> {
+        (first..first + 4)
+            .map(|page| self.world.page_at(pid, Addr(page * PAGE)).map_or(PageState::Unknown, |p| p.state))
+            .collect()
+    }
+}
+
+fn pages(first: u64, count: u64) -> Range {
+    Range::from_len(Addr(first * PAGE), count * PAGE).unwrap()
+}
+
+fn asked(range: Range) -> Asked {
+    Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE }
+}
+
+fn anonymous() -> Attributes {
+    Attributes::anonymous(Protection { read: true, write: true, execute: false }, Sharing::Private)
+}
+
+fn memfd() -> Attributes {
+    let object = Object { path: "/memfd:x (deleted)".into(), dev: "00:01".into(), inode: 5 };
+    Attributes { backing: Backing::Shm(Arc::new(object)), sharing: Sharing::Shared, ..anonymous() }
+}
+
+#[test]
+fn both_wait_for_the_copy_until_one_writes() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).write(1, 16).write(1, 17).fork(1, 2, ForkMemory::Copied);
+    assert_eq!(film.states(1, 16), [CopyPending, CopyPending, Untouched, Untouched]);
+    assert_eq!(film.states(2, 16), film.states(1, 16));
+    film.write(2, 16);
+    assert_eq!(film.states(2, 16)[0], Private);
+    assert_eq!(film.states(1, 16)[0], Private, "the last one who has it need not copy it");
+    assert_eq!(film.change.elsewhere.len(), 1);
+    film.exit(2);
+    assert_eq!(film.states(1, 16), [Private, Private, Untouched, Untouched]);
+    assert!(film.world.process(2).unwrap().ended.is_some());
+}
+
+#[test]
+fn of_three_two_still_share() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).write(1, 16).fork(1, 2, ForkMemory::Copied).fork(2, 3, ForkMemory::Copied);
+    film.write(1, 16);
+    assert_eq!((film.states(2, 16)[0], film.states(3, 16)[0]), (CopyPending, CopyPending));
+    film.happens(2, EventKind::Unmap(Unmap { asked: asked(pages(16, 1)), range: pages(16, 1) }));
+    assert_eq!(film.states(3, 16)[0], Private);
+    film.happens(3, EventKind::Exec(Box::new(Exec { exe: "/bin/true".into(), argv: vec![] })));
+    assert_eq!(film.world.space(3).unwrap().mapping_count(), 0);
+    assert_eq!(film.world.process(3).unwrap().exe.as_deref(), Some("/bin/true"));
+}
+
+#[test]
+fn a_file_is_faulted_in_by_each() {
+    let mut film = Film::new();
+    film.map(1, 16, memfd()).write(1, 16).fork(1, 2, ForkMemory::Copied);
+    assert_eq!(film.states(1, 16)[0], FileDirty);
+    assert_eq!(film.states(2, 16)[0], Untouched, "page tables of shared memory are not copied");
+    film.write(2, 16);
+    assert_eq!(film.states(2, 16)[0], FileDirty);
+    let remove = Advise { asked: asked(pages(16, 4)), range: pages(16, 4), advice: Advice::Remove };
+    film.happens(1, EventKind::Advise(remove));
+    assert_eq!((film.states(1, 16)[0], film.states(2, 16)[0]), (Untouched, Untouched));
+}
+
+#[test]
+fn vfork_borrows_the_memory() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).fork(1, 2, ForkMemory::Shared).write(2, 16);
+    assert_eq!(film.states(1, 16)[0], Private);
+    assert_eq!(film.states(2, 16)[0], Private);
+    film.exit(2);
+    assert_eq!(film.states(1, 16)[0], Private, "what it borrowed stays");
+    film.fork(1, 3, ForkMemory::Shared).exit(1);
+    assert_eq!(film.states(3, 16)[0], Private, "the memory lives as long as somebody uses it");
+    film.happens(3, EventKind::Exec(Box::new(Exec { exe: "x".into(), argv: vec![] })));
+    assert_eq!(film.world.totals().mapped, 0);
+}
+
+#[test]
+fn a_clone_is_a_moment_of_its_own() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).write(1, 16);
+    let then = film.world.clone();
+    film.write(1, 17).map(7, 32, anonymous());
+    assert_eq!(then.page_at(1, Addr(17 * PAGE)).unwrap().state, Untouched);
+    assert!(then.process(7).is_none());
+    assert_ne!(then, film.world);
+}
+
+#[test]
+fn totals_count_what_is_there() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).write(1, 16).write(1, 17).map(1, 64, memfd()).write(1, 64);
+    let totals = film.world.totals();
+    assert_eq!((totals.mapped, totals.mappings, totals.resident()), (8 * PAGE, 2, 3));
+    assert_eq!(totals.pages[Untouched as usize], 5);
+}

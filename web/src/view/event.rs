@@ -35,10 +35,8 @@ fn fact(label: &'static str, text: impl Into<String>) -> Fact {
 
 /// In words, the latest event that is not the narrator's.
 pub(super) fn event_view(timeline: &Timeline) -> EventView {
-    let before = timeline.events().get(..timeline.position()).unwrap_or_default();
     let is_word = |kind: &EventKind| matches!(kind, EventKind::Step(_) | EventKind::End(_));
-    let Some((at, event)) = before.iter().enumerate().rev().take(1000).find(|(_, e)| !is_word(&e.kind))
-    else {
+    let Some((at, event)) = timeline.before(1000).find(|(_, e)| !is_word(&e.kind)) else {
         return EventView::default();
     };
     let size = timeline.header().page_size;
@@ -47,7 +45,7 @@ pub(super) fn event_view(timeline: &Timeline) -> EventView {
     if matches!(event.kind, EventKind::Observed(_)) {
         // A look belongs to the call before it: the call stays in view, with what was seen after it.
         let acts = |kind: &EventKind| !matches!(kind, EventKind::Observed(_));
-        let call = before.get(..at).unwrap_or_default().iter().rev().take(1000).find(|e| acts(&e.kind));
+        let call = timeline.before(2000).find(|(before, e)| *before < at && acts(&e.kind)).map(|(_, e)| e);
         if let Some(call) = call.filter(|call| !matches!(call.kind, EventKind::Step(_))) {
             let seen = std::mem::take(&mut view.facts);
             view = describe(&call.kind, size);

@@ -108,7 +108,6 @@ pub(super) fn follow(timeline: &Timeline, space: &AddressSpace, subject: &Subjec
 
 /// What the latest call on these pages asked for, while it is the latest event but for observations.
 fn latest_call(timeline: &Timeline, range: Range) -> Option<(u64, u64, &'static str)> {
-    let before = timeline.events().get(..timeline.position())?;
     let calls = |kind: &EventKind| match kind {
         EventKind::Map(map) if map.range == range => Some(Some((map.asked.len, map.range.bytes(), "mapped"))),
         EventKind::Unmap(unmap) if unmap.range == range => {
@@ -117,7 +116,7 @@ fn latest_call(timeline: &Timeline, range: Range) -> Option<(u64, u64, &'static 
         EventKind::Access(_) => Some(None),
         _ => None,
     };
-    before.iter().rev().take(1000).find_map(|event| calls(&event.kind)).flatten()
+    timeline.before(1000).find_map(|(_, event)| calls(&event.kind)).flatten()
 }
 
 /// All pages of a process.
