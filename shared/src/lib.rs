@@ -18,4 +18,5 @@ pub mod names;
 pub mod page;
 pub mod store;
 pub mod timeline;
+mod varint;
 pub mod world;

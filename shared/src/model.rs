@@ -9,9 +9,11 @@ mod mappings;
 mod observe;
 mod pages;
 mod remap;
+mod save;
 mod vma;
 
 pub(crate) use change::Unshared;
+pub(crate) use save::{KnownTexts, Texts};
 pub use change::{Change, Drift, MappingChange, PageChange};
 
 use crate::addr::{Addr, PageSize, Range};

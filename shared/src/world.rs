@@ -1,5 +1,7 @@
 //! All processes at one moment: who was made by whom, who shares memory with whom.
 
+mod save;
+
 use crate::addr::{Addr, PageSize};
 use crate::event::{Advice, Event, EventKind, Exit, Fork, ForkMemory};
 use crate::interval::{Cut, IntervalMap};

@@ -51,6 +51,14 @@ impl Contents {
         }
     }
 
+    /// All pieces by address.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Addr, &[u8])> + '_ {
+        self.bytes.iter().filter_map(|(s, e, piece)| {
+            let len = usize::try_from(e - s).ok()?;
+            Some((Addr(s), piece.all.get(piece.from..piece.from.checked_add(len)?)?))
+        })
+    }
+
     pub(super) fn overlapping(&self, within: Range) -> impl Iterator<Item = (Addr, &[u8])> + '_ {
         self.bytes.overlapping(within.start().0, within.end().0).filter_map(move |(s, e, piece)| {
             let (from, to) = (s.max(within.start().0), e.min(within.end().0));
