@@ -29,6 +29,10 @@ enum Command {
     /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
+    /// The model held to the kernel
+    #[cfg(feature = "oracle")]
+    #[command(subcommand, hide = true)]
+    Oracle(Oracle),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  pagescope completions bash > ~/.local/share/bash-completion/completions/pagescope"
@@ -37,6 +41,16 @@ enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// The differential test; not in the product.
+#[cfg(feature = "oracle")]
+#[derive(Subcommand)]
+enum Oracle {
+    /// Perform calls that come on stdin
+    Perform,
+    /// Compare the model with the kernel over random sequences of calls
+    Fuzz(crate::oracle::Fuzz),
 }
 
 const OPEN_EXAMPLES: &str = "\
@@ -82,6 +96,10 @@ pub(crate) fn run() -> Result<()> {
             lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))
         }
         Command::Open(options) => server::open(&options),
+        #[cfg(feature = "oracle")]
+        Command::Oracle(Oracle::Perform) => crate::oracle::perform(),
+        #[cfg(feature = "oracle")]
+        Command::Oracle(Oracle::Fuzz(fuzz)) => crate::oracle::fuzz(&fuzz),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pagescope", &mut script);

@@ -8,6 +8,8 @@ compile_error!("pagescope observes the Linux kernel and runs on nothing else");
 
 mod cli;
 mod lesson;
+#[cfg(feature = "oracle")]
+mod oracle;
 mod proc;
 mod server;
 mod sys;

@@ -3,10 +3,14 @@
 
 mod errno;
 mod mapped;
+#[cfg(feature = "oracle")]
+mod perform;
 mod scan;
 
 pub(crate) use errno::{description, name};
 pub(crate) use mapped::Mapped;
+#[cfg(feature = "oracle")]
+pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
 pub(crate) use scan::{Categories, Region, pagemap_scan};
 
 use pagescope_shared::addr::{AddrError, PageSize};
