@@ -16,8 +16,9 @@ use pagescope_shared::event::{Event, EventKind, Extra, Snapshot};
 use pagescope_shared::header::{FORMAT, Header, Tool, VERSION};
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
-use pagescope_shared::model::Change;
+use pagescope_shared::model::{Change, PageChange};
 use pagescope_shared::names::VmFlags;
+use pagescope_shared::page::PageState;
 use pagescope_shared::world::World;
 use performer::Performing;
 pub(crate) use performer::perform;
@@ -111,13 +112,18 @@ impl Run {
         let mut film = Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
         film.happens(PIDS[0], heap_below(context.heap)?);
         let mut log = String::new();
+        let mut moved_shared = false;
         for (op, answer) in plan.ops.iter().zip(&answers) {
             self.calls += 1;
             log.push_str(&format!("  {}\n", state::strace(*op, Some(answer))));
-            let liberty = Liberty::of(*op, &context);
+            let mut liberty = Liberty::of(*op, &context);
             if let Some((pid, kind)) = event(*op, answer, &mut context) {
+                let remap = matches!(kind, EventKind::Remap(_));
                 film.happens(pid, kind);
+                let pending = |p: &PageChange| p.after.is_some_and(|a| a.state == PageState::CopyPending);
+                moved_shared |= remap && film.change.pages.iter().any(pending);
             }
+            liberty.moved_shared = moved_shared;
             if let Some(drift) = film.change.drift.first() {
                 return Ok(Some(film.differs(&log, &format!("drift: {drift}"))));
             }

@@ -17,7 +17,7 @@ pub(crate) use save::{KnownTexts, Texts};
 pub use change::{Change, Drift, MappingChange, PageChange};
 
 use crate::addr::{Addr, PageSize, Range};
-use crate::event::{Advice, EventKind};
+use crate::event::EventKind;
 use crate::interval::IntervalMap;
 use crate::mapping::Mapping;
 use crate::names::VmFlags;
@@ -172,17 +172,10 @@ impl AddressSpace {
             EventKind::Protect(protect) => self.apply_protect(protect, change),
             EventKind::Remap(remap) => self.apply_remap(remap, change),
             EventKind::Break(moved) => self.apply_break(moved, change),
-            EventKind::Advise(advise) => match &advise.advice {
-                // What it does to the pages, it does in every process: see [`Self::drop_object`].
-                Advice::Remove => {
-                    for part in self.object_parts(advise.range) {
-                        self.drop_object(&part, change);
-                    }
-                }
-                advice => self.advise(advise.range, advice, change),
-            },
+            EventKind::Advise(advise) => self.advise(advise.range, &advise.advice, false, change),
             EventKind::Lock(lock) => self.apply_lock(lock, change),
             EventKind::Unlock(unlock) => self.apply_unlock(unlock.range, change),
+            EventKind::Signal(signal) => self.apply_signal(signal, change),
             EventKind::Failed(failed) => self.apply_failed(failed, change),
             EventKind::Snapshot(snapshot) => self.apply_snapshot(snapshot, change),
             EventKind::Access(access) => self.apply_access(access, change),
@@ -199,7 +192,6 @@ impl AddressSpace {
             | EventKind::Start(_)
             | EventKind::Fork(_)
             | EventKind::Thread(_)
-            | EventKind::Signal(_)
             | EventKind::Step(_)
             | EventKind::Marker(_)
             | EventKind::Lost(_)

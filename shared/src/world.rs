@@ -3,7 +3,7 @@
 mod save;
 
 use crate::addr::{Addr, PageSize};
-use crate::event::{Advice, Event, EventKind, Exit, Fork, ForkMemory};
+use crate::event::{Event, EventKind, Exit, Fork, ForkMemory};
 use crate::interval::{Cut, IntervalMap};
 use crate::model::{AddressSpace, Change, Totals};
 use crate::page::Page;
@@ -121,10 +121,8 @@ impl World {
         if let Some(process) = self.process_mut(lender) {
             process.space.apply_to(&event.kind, change);
         }
-        if let EventKind::Advise(advise) = &event.kind
-            && advise.advice == Advice::Remove
-        {
-            self.remove_elsewhere(lender, advise.range, change);
+        if let EventKind::Advise(_) | EventKind::Failed(_) = &event.kind {
+            self.remove(lender, &event.kind, change);
         }
         if !change.unshared.is_empty() {
             self.settle(lender, change);
@@ -240,14 +238,16 @@ impl World {
     }
 
     /// `MADV_REMOVE` takes an object's pages from everybody.
-    fn remove_elsewhere(&mut self, pid: u32, within: crate::addr::Range, change: &mut Change) {
-        let Some(parts) = self.process(pid).map(|p| p.space.object_parts(within)) else { return };
-        let others: Vec<u32> = self
-            .live
-            .iter()
-            .filter_map(|(other, ..)| u32::try_from(other).ok())
-            .filter(|o| *o != pid)
-            .collect();
+    fn remove(&mut self, pid: u32, kind: &EventKind, change: &mut Change) {
+        let parts = self.process(pid).map_or_else(Vec::new, |p| p.space.removed_by(kind));
+        if parts.is_empty() {
+            return;
+        }
+        if let Some(process) = self.process_mut(pid) {
+            parts.iter().for_each(|part| process.space.drop_object(part, change));
+        }
+        let all = self.live.iter().filter_map(|(other, ..)| u32::try_from(other).ok());
+        let others: Vec<u32> = all.filter(|other| *other != pid).collect();
         let mut theirs = Change::default();
         for other in others {
             for part in &parts {

@@ -26,6 +26,8 @@ pub(crate) struct Liberty {
     op: Op,
     /// What it was about.
     range: (u64, u64),
+    /// Pages that are shared after a fork were moved in this sequence.
+    pub(crate) moved_shared: bool,
 }
 
 impl Liberty {
@@ -42,27 +44,33 @@ impl Liberty {
             _ => (a - a % PAGE, (a + b).next_multiple_of(PAGE)),
         };
         let _ = c;
-        Self { op, range }
+        Self { op, range, moved_shared: false }
     }
 
     /// The name of the freedom by which the kernel may show this page otherwise than the model.
     fn covers(&self, addr: u64, model: Page, mapping: &Mapping, kernel: u64) -> Option<&'static str> {
         let anonymous = mapping.attributes.backing.is_anonymous() && mapping.attributes.sharing == Sharing::Private;
-        let near = |around: u64| {
-            let low = self.range.0 - self.range.0 % around;
-            low <= addr && addr < self.range.1.saturating_add(around - 1) / around * around
-        };
+        // do_fault_around: 16 pages from an aligned address on, or from the start of the mapping; finish_fault: the
+        // large folio that the page belongs to.
+        let around = self.range.0.saturating_sub(FAULT_AROUND) <= addr
+            && addr < self.range.1.saturating_add(FAULT_AROUND);
         if model.state == PageState::Unknown {
             return Some("not inferred: pages of a file after populating");
+        }
+        if self.moved_shared
+            && model.state == PageState::CopyPending
+            && kernel & (wire::PRESENT | wire::FILE | wire::ZERO) == wire::PRESENT
+        {
+            return Some("not followed: who shares a page that was moved");
         }
         let came = model.state == PageState::Untouched && kernel & wire::FILE != 0 && kernel & wire::PRESENT != 0;
         let populates = matches!(self.op.kind, kind::READ | kind::WRITE | kind::MMAP | kind::MLOCK | kind::MLOCKALL | kind::MREMAP)
             || (self.op.kind == kind::MPROTECT)
             || (self.op.kind == kind::MADVISE && matches!(self.op.args[2], 22 | 23));
-        if !anonymous && came && populates && near(FAULT_AROUND) {
+        if !anonymous && came && populates && around {
             return Some("fault-around");
         }
-        if self.op.kind == kind::MADVISE && near(PAGE) {
+        if self.op.kind == kind::MADVISE && self.range.0 <= addr && addr < self.range.1 {
             return match self.op.args[2] {
                 20 | 21 => Some("MADV_COLD, MADV_PAGEOUT: reclaim"),
                 _ => None,

@@ -6,7 +6,7 @@ use super::pages::Entry;
 use super::vma::Vma;
 use super::{AddressSpace, range};
 use crate::addr::{Addr, Range};
-use crate::event::{Advice, Asked, Failed, Lock};
+use crate::event::{Advice, Asked, EventKind, Failed, Lock};
 use crate::names::{CallFlags, VmFlags};
 use crate::page::{PageFlags, PageState};
 
@@ -39,7 +39,10 @@ fn is_valid(advice: &Advice, vma: &Vma) -> bool {
         Advice::Free => !locked && vma.is_anonymous(),
         Advice::GuardInstall => !locked && !vma.is_special() && !vma.has(VmFlags::HUGETLB),
         Advice::GuardRemove | Advice::DontNeedLocked => !vma.is_special(),
-        Advice::Remove => !locked && !vma.is_private() && vma.attributes.backing.object().is_some(),
+        Advice::Remove => {
+            let object = vma.attributes.backing.object().is_some() || vma.object != 0;
+            !locked && !vma.is_private() && object && !vma.has(VmFlags::NEVER_WRITABLE)
+        }
         Advice::WipeOnFork => vma.is_anonymous(),
         Advice::DoDump => !vma.is_special() && !vma.has(VmFlags::DROPPABLE),
         Advice::KeepOnFork => !vma.has(VmFlags::DROPPABLE),
@@ -50,9 +53,11 @@ fn is_valid(advice: &Advice, vma: &Vma) -> bool {
 }
 
 impl AddressSpace {
-    /// Mapping by mapping, on past holes, up to the first that does not take it.
-    pub(super) fn advise(&mut self, within: Range, advice: &Advice, change: &mut Change) {
+    /// Mapping by mapping, on past holes, up to the first that does not take it. When the call `failed`, nobody knows
+    /// how far into a file it got.
+    pub(super) fn advise(&mut self, within: Range, advice: &Advice, failed: bool, change: &mut Change) {
         let mut at = within.start().0;
+        let mut uncertain = false;
         while let Some((s, e, vma)) = self.vmas.at_or_after(at)
             && s < within.end().0
         {
@@ -74,7 +79,8 @@ impl AddressSpace {
                 self.modify(part, &mut edit, change);
             } else if populates {
                 let touch = if *advice == Advice::PopulateWrite { Touch::Write } else { Touch::Read };
-                if !self.populate_in((s, e), (part.start().0, part.end().0), touch, change) {
+                uncertain |= failed && !vma.is_anonymous();
+                if !self.populate_in((s, e), part, touch, uncertain, change) {
                     return;
                 }
             } else {
@@ -155,10 +161,18 @@ impl AddressSpace {
         }
     }
 
-    /// The parts of objects that are mapped in `within`.
-    pub(crate) fn object_parts(&self, within: Range) -> Vec<ObjectPart> {
-        let parts =
-            self.vmas.overlapping(within.start().0, within.end().0).filter(|(.., vma)| !vma.is_private());
+    /// The parts of objects from which this event takes the pages: `MADV_REMOVE`, also one that failed on its way.
+    pub(crate) fn removed_by(&self, kind: &EventKind) -> Vec<ObjectPart> {
+        let within = match kind {
+            EventKind::Advise(advise) if advise.advice == Advice::Remove => Some(advise.range),
+            EventKind::Failed(failed) if failed.advice == Some(Advice::Remove) => self.whole_pages(failed),
+            _ => None,
+        };
+        let Some(within) = within else { return Vec::new() };
+        let parts = self
+            .vmas
+            .overlapping(within.start().0, within.end().0)
+            .take_while(|(.., vma)| is_valid(&Advice::Remove, vma));
         parts
             .map(|(s, e, vma)| {
                 let offset = vma.attributes.offset;
@@ -228,22 +242,16 @@ impl AddressSpace {
 
     /// What a call did before it failed.
     pub(super) fn apply_failed(&mut self, failed: &Failed, change: &mut Change) {
-        let Some(within) = self.whole_pages(&failed.asked) else { return };
-        // mlock alone takes an address in the middle of a page; the others refuse it and have done nothing.
-        if !failed.call.starts_with('m')
-            || (!failed.call.contains("lock") && within.start() != failed.asked.addr)
-        {
-            return;
-        }
+        let Some(within) = self.whole_pages(failed) else { return };
         match (failed.call.as_str(), failed.errno.as_str()) {
             ("mprotect" | "pkey_mprotect", "ENOMEM" | "EACCES") => {
                 if let Some(protection) = failed.protection {
-                    self.protect(within, protection, change);
+                    self.protect(within, protection, &failed.asked.flags, change);
                 }
             }
             ("madvise", "ENOMEM" | "EINVAL" | "EFAULT" | "EACCES") => {
                 if let Some(advice) = &failed.advice {
-                    self.advise(within, advice, change);
+                    self.advise(within, advice, true, change);
                 }
             }
             ("munlock", "ENOMEM") => {
@@ -285,9 +293,13 @@ impl AddressSpace {
         }
     }
 
-    /// The pages that a call was about, whole.
-    fn whole_pages(&self, asked: &Asked) -> Option<Range> {
-        let size = self.page_size;
+    /// The pages that a failed call was about, whole. mlock alone takes an address in the middle of a page; the others
+    /// refuse it and have done nothing.
+    fn whole_pages(&self, failed: &Failed) -> Option<Range> {
+        let (size, asked) = (self.page_size, &failed.asked);
+        if !size.is_aligned(asked.addr) && !failed.call.contains("lock") {
+            return None;
+        }
         let start = asked.addr.0 - asked.addr.0 % size.bytes();
         let len = size.round_up(asked.len.checked_add(asked.addr.0 - start)?)?;
         Range::from_len(Addr(start), len).ok()

@@ -5,7 +5,7 @@ use super::pages::Entry;
 use super::vma::Vma;
 use super::{AddressSpace, Recent, range};
 use crate::addr::Range;
-use crate::event::{Access, AccessType, Fault, FaultAccess};
+use crate::event::{Access, AccessType, Fault, FaultAccess, Signal};
 use crate::mapping::Backing;
 use crate::names::VmFlags;
 use crate::page::{PageFlags, PageState};
@@ -62,6 +62,14 @@ impl AddressSpace {
             && !traits.may_be_huge
         {
             self.recent = Recent { start, end, traits };
+        }
+    }
+
+    /// A mapping that grows down has grown before the kernel finds that the access is not allowed.
+    pub(super) fn apply_signal(&mut self, signal: &Signal, change: &mut Change) {
+        let addr = signal.addr.0 - signal.addr.0 % self.page_size.bytes();
+        if signal.code == "SEGV_ACCERR" && self.vmas.get(addr).is_none() {
+            self.grow_stack(addr, change);
         }
     }
 
@@ -247,7 +255,8 @@ impl AddressSpace {
     /// `mm_populate`, errors ignored: all that can be touched is touched, for writing where that makes a copy.
     pub(super) fn populate(&mut self, within: Range, change: &mut Change) {
         let mut at = within.start().0;
-        while let Some((s, e, vma)) = self.vmas.at_or_after(at)
+        while at < within.end().0
+            && let Some((s, e, vma)) = self.vmas.at_or_after(at)
             && s < within.end().0
         {
             let (from, to) = (s.max(at), e.min(within.end().0));
@@ -257,7 +266,9 @@ impl AddressSpace {
             let write = vma.is_private() && vma.attributes.protection.write;
             let touch = if write { Touch::Write } else { Touch::Read };
             if !skip {
-                self.populate_in((s, e), (from, to), touch, change);
+                if let Some(part) = range(from, to) {
+                    self.populate_in((s, e), part, touch, false, change);
+                }
             }
             at = to;
         }
@@ -265,21 +276,23 @@ impl AddressSpace {
 
     /// Populates a part of one mapping, up to a guard page if there is one. Returns whether it got to the end.
     ///
-    /// Pages of a file are unknown afterwards: where the file ends, nobody recorded.
+    /// Pages of a file are unknown afterwards: where the file ends, nobody recorded. So are all others, where it is
+    /// `uncertain` whether it got that far.
     pub(super) fn populate_in(
         &mut self,
         vma: (u64, u64),
-        (from, to): (u64, u64),
+        part: Range,
         touch: Touch,
+        uncertain: bool,
         change: &mut Change,
     ) -> bool {
-        let size = self.page_size.bytes();
-        let (first, mut end) = (from / size, to.div_ceil(size));
+        let (first, mut end) = self.pages.numbers(part);
+        let from = part.start().0;
         let guard = self.pages.known(first, end).find(|r| r.2.flags.has(PageFlags::GUARD)).map(|r| r.0);
         end = guard.unwrap_or(end);
         let Some((_, _, found)) = self.vmas.get(from) else { return false };
         let traits = Traits::of(found);
-        if traits.anonymous {
+        if traits.anonymous && !uncertain {
             self.touch_in(vma, traits, (first, end), touch, change);
         } else {
             if touch == Touch::Write && traits.private && first < end {

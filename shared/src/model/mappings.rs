@@ -203,20 +203,24 @@ impl AddressSpace {
     }
 
     pub(super) fn apply_protect(&mut self, protect: &Protect, change: &mut Change) {
-        let mut within = protect.range;
-        // PROT_GROWSDOWN means from the start of the stack on.
-        if protect.asked.flags.has(CallFlags::PROT_GROWSDOWN)
-            && let Some((s, ..)) = self.vmas.get(within.start().0)
-            && let Some(from_start) = range(s, within.end().0)
-        {
-            within = from_start;
-        }
-        self.protect(within, protect.protection, change);
+        self.protect(protect.range, protect.protection, &protect.asked.flags, change);
     }
 
     /// `do_mprotect_pkey`: mapping by mapping, up to the first hole or the first that may not be so.
-    pub(super) fn protect(&mut self, within: Range, protection: Protection, change: &mut Change) {
+    pub(super) fn protect(
+        &mut self,
+        within: Range,
+        protection: Protection,
+        asked: &CallFlags,
+        change: &mut Change,
+    ) {
         let mut at = within.start().0;
+        // PROT_GROWSDOWN means from the start of the stack on.
+        if asked.has(CallFlags::PROT_GROWSDOWN)
+            && let Some((s, ..)) = self.vmas.at_or_after(at)
+        {
+            at = s;
+        }
         while at < within.end().0 {
             let Some((s, e, vma)) = self.vmas.get(at) else { return };
             let Some(part) = range(s.max(at), e.min(within.end().0)) else { return };

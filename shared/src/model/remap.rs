@@ -17,9 +17,6 @@ impl AddressSpace {
             return;
         };
         let flags = &remap.asked.flags;
-        if flags.has(CallFlags::MREMAP_FIXED) {
-            self.unmap(remap.new, change);
-        }
         // What is too long goes first, whatever else is done.
         let kept = old.bytes().min(remap.new.bytes());
         if let Some(tail) = range(old.start().0 + kept, old.end().0) {
@@ -29,7 +26,7 @@ impl AddressSpace {
         if old.start() == remap.new.start() {
             self.grow_in_place(source, remap.new, change);
         } else {
-            self.move_pages(source, remap.new, flags.has(CallFlags::MREMAP_DONTUNMAP), change);
+            self.move_pages(source, remap.new, flags, change);
         }
     }
 
@@ -71,7 +68,7 @@ impl AddressSpace {
     }
 
     /// `move_vma`, mapping by mapping where the range holds several (since Linux 6.17); holes stay holes.
-    fn move_pages(&mut self, old: Range, new: Range, keep_old: bool, change: &mut Change) {
+    fn move_pages(&mut self, old: Range, new: Range, flags: &CallFlags, change: &mut Change) {
         let parts: Vec<(u64, u64)> = self
             .vmas
             .overlapping(old.start().0, old.end().0)
@@ -83,7 +80,11 @@ impl AddressSpace {
             // Only the last one may grow.
             let end = if e == old.end().0 { new.end().0 } else { e.wrapping_add(shift) };
             let Some(to) = range(s.wrapping_add(shift), end) else { continue };
-            self.move_one(from, to, keep_old, change);
+            // What is in the way goes, but only where something comes.
+            if flags.has(CallFlags::MREMAP_FIXED) {
+                self.unmap(to, change);
+            }
+            self.move_one(from, to, flags.has(CallFlags::MREMAP_DONTUNMAP), change);
         }
     }
 
@@ -146,7 +147,9 @@ impl AddressSpace {
         let runs: Vec<_> = self.pages.known(first, end).collect();
         self.pages.announce(to, change);
         for (s, e, entry) in runs {
+            let given_up = change.unshared.len();
             self.pages.set(s, e, Entry::UNTOUCHED, change);
+            change.unshared.truncate(given_up);
             // Whom a moved page is shared with is no longer followed: it stays "copied when written".
             let entry = Entry { share: 0, ..entry };
             self.pages.set(new_first + (s - first), new_first + (e - first), entry, change);
