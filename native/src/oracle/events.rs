@@ -58,9 +58,9 @@ pub(crate) fn touched_addr(op: Op, context: &Context) -> u64 {
 
 fn touched(op: Op, answer: &Answer, context: &Context) -> EventKind {
     let addr = Addr(touched_addr(op, context));
+    let access = Some(if op.kind == kind::WRITE { FaultAccess::Write } else { FaultAccess::Read });
     if answer.value == 0 {
-        let access = if op.kind == kind::WRITE { FaultAccess::Write } else { FaultAccess::Read };
-        return EventKind::Fault(Fault { addr, access: Some(access), severity: None, ip: None, led_to: None });
+        return EventKind::Fault(Fault { addr, access, severity: None, ip: None, led_to: None });
     }
     let signal = if answer.signal == 7 { "SIGBUS" } else { "SIGSEGV" };
     let code = match (signal, answer.code) {
@@ -69,7 +69,7 @@ fn touched(op: Op, answer: &Answer, context: &Context) -> EventKind {
         ("SIGBUS", 2) => "BUS_ADRERR",
         _ => "",
     };
-    EventKind::Signal(Box::new(Signal { signal: signal.to_owned(), addr, code: code.to_owned() }))
+    EventKind::Signal(Box::new(Signal { signal: signal.to_owned(), addr, access, code: code.to_owned() }))
 }
 
 fn rounded(addr: u64, len: u64) -> Option<Range> {

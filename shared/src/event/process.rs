@@ -1,5 +1,6 @@
 //! Processes, threads and signals.
 
+use super::memory::FaultAccess;
 use crate::addr::Addr;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,9 @@ pub struct Signal {
     pub signal: String,
     /// The address that was touched.
     pub addr: Addr,
+    /// How, where the source knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<FaultAccess>,
     /// Why, by `si_code`: `SEGV_MAPERR` (no mapping), `SEGV_ACCERR` (not allowed), `BUS_ADRERR`, …
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub code: String,

@@ -94,7 +94,12 @@ impl AddressSpace {
         match advice {
             Advice::DontNeed | Advice::DontNeedLocked => self.drop_pages(first, end, |_| true, change),
             Advice::GuardInstall => {
-                self.give_anon(part.start().0);
+                if self.vmas.get(part.start().0).is_some_and(|v| v.2.is_anonymous()) {
+                    self.give_anon(part.start().0);
+                }
+                if let Some(vma) = self.vmas.get_mut(part.start().0) {
+                    vma.guarded = true;
+                }
                 self.break_huge_at((first, end), change);
                 let guard = Entry::UNTOUCHED.with_flags(PageFlags::GUARD);
                 self.pages.set(first, end, guard, change);
@@ -242,6 +247,9 @@ impl AddressSpace {
 
     /// What a call did before it failed.
     pub(super) fn apply_failed(&mut self, failed: &Failed, change: &mut Change) {
+        if failed.call == "mremap" {
+            return self.failed_remap(failed, change);
+        }
         let Some(within) = self.whole_pages(failed) else { return };
         match (failed.call.as_str(), failed.errno.as_str()) {
             ("mprotect" | "pkey_mprotect", "ENOMEM" | "EACCES") => {
@@ -262,6 +270,21 @@ impl AddressSpace {
         }
     }
 
+    /// A second mapping of pages over themselves: what was in the way is gone, and with it what was to be mapped.
+    fn failed_remap(&mut self, failed: &Failed, change: &mut Change) {
+        let Some(to) = failed.to else { return };
+        let again = failed.asked.len == 0 && failed.errno == "EFAULT";
+        if again
+            && failed.asked.flags.has(CallFlags::MREMAP_FIXED)
+            && let Some(len) = self.page_size.round_up(to.len)
+            && let Ok(target) = Range::from_len(to.addr, len)
+            && target.contains(failed.asked.addr)
+            && self.vmas.get(failed.asked.addr.0).is_some_and(|v| !v.2.is_private())
+        {
+            self.unmap(target, change);
+        }
+    }
+
     /// `ENOMEM` of `mlock` has three reasons: a hole (what is before it is locked), pages that cannot be touched (all
     /// is locked, and populated up to there), or the limit (nothing was done).
     fn failed_lock(&mut self, within: Range, asked: &Asked, change: &mut Change) {
@@ -277,18 +300,37 @@ impl AddressSpace {
             return;
         }
         let stops = |(s, e, vma): (u64, u64, &Vma)| {
-            let part = range(s.max(within.start().0), e.min(within.end().0))?;
-            let (first, end) = self.pages.numbers(part);
-            let guard = self.pages.known(first, end).find(|r| r.2.flags.has(PageFlags::GUARD)).map(|r| r.0);
-            let file = vma.attributes.backing.object().is_some();
-            let stop = if vma.is_accessible() { guard } else { Some(first) };
-            stop.map(|page| page * self.page_size.bytes()).or_else(|| file.then_some(part.end().0))
+            let part = range(s.max(within.start().0), e.min(within.end().0));
+            let (first, end) = part.map_or((0, 0), |part| self.pages.numbers(part));
+            !vma.is_accessible()
+                || !vma.is_anonymous()
+                || self.pages.known(first, end).any(|r| r.2.flags.has(PageFlags::GUARD))
         };
-        let stop = self.vmas.overlapping(within.start().0, within.end().0).find_map(stops);
-        if let Some(stop) = stop {
+        if self.vmas.overlapping(within.start().0, within.end().0).any(stops) {
             self.lock(within, bits, change);
-            if let Some(before) = range(within.start().0, stop) {
-                self.populate(before, change);
+            if !on_fault {
+                self.populate_until_failure(within, change);
+            }
+        }
+    }
+
+    /// Up to what cannot be touched; behind a file, which may have ended, nobody knows.
+    fn populate_until_failure(&mut self, within: Range, change: &mut Change) {
+        let mut at = within.start().0;
+        let mut uncertain = false;
+        while at < within.end().0
+            && let Some((s, e, vma)) = self.vmas.get(at)
+        {
+            if !vma.is_accessible() {
+                return;
+            }
+            uncertain |= !vma.is_anonymous();
+            let write = vma.is_private() && vma.attributes.protection.write;
+            let touch = if write { Touch::Write } else { Touch::Read };
+            let Some(part) = range(at, e.min(within.end().0)) else { return };
+            at = part.end().0;
+            if !self.populate_in((s, e), part, touch, uncertain, change) {
+                return;
             }
         }
     }
@@ -317,6 +359,8 @@ pub(crate) struct ObjectPart {
 impl ObjectPart {
     fn is_of(&self, vma: &Vma) -> bool {
         match (self.like.attributes.backing.object(), vma.attributes.backing.object()) {
+            // One file may have several names.
+            (Some(a), Some(b)) if a.inode != 0 => (&a.dev, a.inode) == (&b.dev, b.inode),
             (Some(a), Some(b)) => a == b,
             (None, None) => self.like.object != 0 && self.like.object == vma.object,
             _ => false,

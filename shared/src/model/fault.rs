@@ -71,6 +71,11 @@ impl AddressSpace {
         if signal.code == "SEGV_ACCERR" && self.vmas.get(addr).is_none() {
             self.grow_stack(addr, change);
         }
+        // Past the end of a file: the kernel had prepared for the copy before it found no page.
+        let copies = signal.access == Some(FaultAccess::Write) && signal.signal == "SIGBUS";
+        if copies && self.vmas.get(addr).is_some_and(|v| v.2.is_private()) {
+            self.give_anon(addr);
+        }
     }
 
     pub(super) fn apply_access(&mut self, access: &Access, change: &mut Change) {
@@ -97,7 +102,7 @@ impl AddressSpace {
         if !self.pages.is_blank(page, page + 1) {
             return false;
         }
-        self.prepare_anon(addr, traits, PageState::Untouched, touch);
+        self.prepare_anon(addr, traits, touch);
         traits.has_anon |= traits.private && touch == Touch::Write;
         self.pages.put(page, page + 1, Entry::inferred(state));
         self.pages.tell(page, page + 1, Entry::inferred(state), change);
@@ -146,7 +151,7 @@ impl AddressSpace {
             if before.flags.has(PageFlags::GUARD) {
                 continue;
             }
-            self.prepare_anon(s * self.page_size.bytes(), traits, before.state, touch);
+            self.prepare_anon(s * self.page_size.bytes(), traits, touch);
             if traits.may_be_huge && before.state == PageState::Untouched && touch != Touch::Somehow {
                 self.touch_huge(vma, (s, e), touch, change);
                 continue;
@@ -172,6 +177,8 @@ impl AddressSpace {
             let block = page - page % huge;
             let fits = block * size >= vma.0 && (block + huge) * size <= vma.1;
             if fits && self.pages.is_blank(block, block + huge) {
+                // Before the kernel looks whether it takes the huge zero page, it prepares for a page of its own.
+                self.give_anon(vma.0);
                 let entry = Entry::inferred(state).with_flags(PageFlags::HUGE);
                 self.pages.set(block, block + huge, entry, change);
                 page = block + huge;
@@ -187,11 +194,10 @@ impl AddressSpace {
     }
 
     /// `anon_vma_prepare`: the first page of its own gives a mapping its `anon_vma`, a neighbour's if that will do.
-    fn prepare_anon(&mut self, addr: u64, traits: Traits, before: PageState, touch: Touch) {
+    fn prepare_anon(&mut self, addr: u64, traits: Traits, touch: Touch) {
         let copies = match touch {
             Touch::Write => traits.private,
-            // Before the kernel looks whether it takes a huge zero page, it prepares for a page of its own.
-            Touch::Read => traits.may_be_huge && before == PageState::Untouched,
+            Touch::Read => false,
             Touch::Somehow => traits.private && traits.writable,
         };
         if copies && !traits.has_anon {

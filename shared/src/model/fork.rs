@@ -34,7 +34,7 @@ impl AddressSpace {
                 child.contents.forget(whole);
             }
             // Where there is nothing but pages of a file, the child faults them in by itself: vma_needs_copy.
-            if anon == 0 && !vma.is_special() {
+            if anon == 0 && !vma.is_special() && (wiped || !vma.guarded) {
                 child.forget(first, last);
                 continue;
             }

@@ -77,7 +77,7 @@ impl AddressSpace {
             }
         }
         let attributes = Attributes { protection, sharing, backing, offset, flags: flags.with(bits) };
-        Vma { attributes, anon: 0, inherited: false, object }
+        Vma { attributes, anon: 0, inherited: false, guarded: false, object }
     }
 
     /// Puts a new mapping where there is none; it becomes one with its neighbours where the kernel makes it so.
@@ -110,6 +110,7 @@ impl AddressSpace {
         if let Some((s, e, r)) = right {
             to = e;
             kept = Some((s, e));
+            vma.guarded |= r.guarded;
             if vma.anon == 0 {
                 (vma.anon, vma.inherited) = (r.anon, r.inherited);
             }
@@ -117,6 +118,7 @@ impl AddressSpace {
         if let Some((s, e, l)) = left {
             from = s;
             kept = Some((s, e));
+            vma.guarded |= l.guarded;
             let anon = if l.anon == 0 { (vma.anon, vma.inherited) } else { (l.anon, l.inherited) };
             vma.attributes = l.attributes.clone();
             (vma.anon, vma.inherited) = anon;
@@ -265,7 +267,7 @@ impl AddressSpace {
         attributes.backing = Backing::Heap;
         attributes.offset = old;
         attributes.flags = VmFlags::of(VmFlags::ACCOUNTED | self.default_flags);
-        let vma = Vma { attributes, anon: 0, inherited: false, object: 0 };
+        let vma = Vma { attributes, anon: 0, inherited: false, guarded: false, object: 0 };
         let before = old.checked_sub(1).and_then(|at| self.vmas.get(at)).and_then(|(s, e, _)| range(s, e));
         let merges = change.mappings.len();
         let created = Mapping { range: grown, attributes: vma.shown() };

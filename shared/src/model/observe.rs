@@ -60,7 +60,7 @@ impl AddressSpace {
         }
         // What the kernel had done with it before, nobody saw: it is taken for touched, so that it joins no other.
         let anon = self.new_anon();
-        self.vmas.insert_free(start, end, Vma { attributes, anon, inherited: false, object });
+        self.vmas.insert_free(start, end, Vma { attributes, anon, inherited: false, guarded: false, object });
         let (first, last) = self.pages.numbers(mapping.range);
         self.pages.put(first, last, Entry::inferred(PageState::Unknown));
         change.mappings.push(MappingChange::Created(mapping.clone()));

@@ -131,9 +131,9 @@ fn save_vma(vma: &Vma, start: u64, to: &mut Vec<u8>, texts: &mut Texts) {
         Backing::Kernel(_) => 5,
     };
     let unknown = flags.unknown();
-    let bits = [p.read, p.write, p.execute, *sharing == Sharing::Shared, vma.inherited, !unknown.is_empty()];
+    let bits = [p.read, p.write, p.execute, *sharing == Sharing::Shared, vma.inherited, !unknown.is_empty(), vma.guarded];
     let bits = bits.iter().enumerate().fold(0, |sum, (i, bit)| sum | u64::from(*bit) << i);
-    put(to, bits | kind << 6);
+    put(to, bits | kind << 7);
     match backing {
         Backing::File(object) | Backing::Shm(object) => {
             texts.put(to, &object.path);
@@ -159,7 +159,7 @@ fn save_vma(vma: &Vma, start: u64, to: &mut Vec<u8>, texts: &mut Texts) {
 fn load_vma(start: u64, from: &mut Reader<'_>, texts: &mut KnownTexts) -> Option<Vma> {
     let bits = from.number()?;
     let bit = |i: u32| bits >> i & 1 == 1;
-    let kind = *BACKINGS.get(usize::try_from(bits >> 6).ok()?)?;
+    let kind = *BACKINGS.get(usize::try_from(bits >> 7).ok()?)?;
     let backing = match kind {
         "anonymous" => Backing::Anonymous,
         "heap" => Backing::Heap,
@@ -183,5 +183,5 @@ fn load_vma(start: u64, from: &mut Reader<'_>, texts: &mut KnownTexts) -> Option
     let protection = Protection { read: bit(0), write: bit(1), execute: bit(2) };
     let sharing = if bit(3) { Sharing::Shared } else { Sharing::Private };
     let attributes = Attributes { protection, sharing, backing, offset, flags };
-    Some(Vma { attributes, anon, inherited: bit(4), object })
+    Some(Vma { attributes, anon, inherited: bit(4), guarded: bit(6), object })
 }

@@ -13,6 +13,8 @@ pub(super) struct Vma {
     pub(super) anon: u32,
     /// That `anon_vma` was inherited by fork: its chain is not singular.
     pub(super) inherited: bool,
+    /// There was a guard page in it once (`VM_MAYBE_GUARD`): fork copies its page table whatever it is.
+    pub(super) guarded: bool,
     /// Which unnamed object of shared memory it is; 0 when the backing says it.
     pub(super) object: u32,
 }
