@@ -10,9 +10,9 @@ pub(crate) mod wire;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use compare::{Freedoms, Liberty, compare};
-use events::{Context, PIDS, event};
+use events::{BORROWER, Context, PIDS, detached, event};
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::event::{Event, EventKind, Extra, Snapshot};
+use pagescope_shared::event::{Event, EventKind, Exit, Extra, Fork, ForkMemory, Snapshot};
 use pagescope_shared::header::{FORMAT, Header, Tool, VERSION};
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
@@ -112,18 +112,32 @@ impl Run {
         let mut film = Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
         film.happens(PIDS[0], heap_below(context.heap)?);
         let mut log = String::new();
-        let mut moved_shared = false;
+        let (mut moved_shared, mut collapsed) = (false, false);
         for (op, answer) in plan.ops.iter().zip(&answers) {
             self.calls += 1;
             log.push_str(&format!("  {}\n", state::strace(*op, Some(answer))));
             let mut liberty = Liberty::of(*op, &context);
+            let lent = [None, None, Some(ForkMemory::Shared), None][usize::try_from(op.who)?];
+            if let Some(memory) = lent {
+                film.happens(PIDS[0], EventKind::Fork(Fork { child: BORROWER, memory }));
+            }
+            let taken = film.world.space(PIDS[usize::from(op.who == 1 && answer.states.len() > 1)]);
+            let taken = taken.map_or_else(Vec::new, |space| detached(*op, answer, space));
+            let who = PIDS[usize::from(op.who == 1 && answer.states.len() > 1)];
+            taken.into_iter().for_each(|kind| film.happens(who, kind));
             if let Some((pid, kind)) = event(*op, answer, &mut context) {
+                let pid = if lent.is_some() && !matches!(kind, EventKind::Fork(_)) && pid == PIDS[0] { BORROWER } else { pid };
                 let remap = matches!(kind, EventKind::Remap(_));
                 film.happens(pid, kind);
                 let pending = |p: &PageChange| p.after.is_some_and(|a| a.state == PageState::CopyPending);
                 moved_shared |= remap && film.change.pages.iter().any(pending);
             }
             liberty.moved_shared = moved_shared;
+            collapsed |= op.kind == wire::kind::MADVISE && op.args[2] == 25;
+            liberty.collapsed = collapsed;
+            if lent.is_some() {
+                film.happens(BORROWER, EventKind::Exit(Box::new(Exit { code: Some(0), signal: None })));
+            }
             if let Some(drift) = film.change.drift.first() {
                 return Ok(Some(film.differs(&log, &format!("drift: {drift}"))));
             }

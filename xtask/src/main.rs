@@ -16,6 +16,7 @@ mod wasm;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Set-up, build, demo and tests of pagescope
@@ -31,6 +32,7 @@ Examples:
   cargo xtask demo                   from a bare machine to the page in your browser
   cargo xtask test                   everything that has to pass before a commit
   cargo xtask test --only native     one stage of it
+  cargo xtask fuzz-kernel --sequences 200000 --seed 7
   cargo xtask setup --check          what this machine has, and what it lacks
   cargo xtask trunk serve            the page, rebuilt at every change
 
@@ -80,6 +82,18 @@ enum Command {
         #[arg(long, value_name = "STAGE")]
         only: Option<test::Stage>,
     },
+    /// Hold the model to the running kernel: random sequences of real calls, compared after every one
+    FuzzKernel {
+        /// How many sequences
+        #[arg(long, default_value_t = 20_000)]
+        sequences: u32,
+        /// The same seed makes the same sequences
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where the shortest sequence that differs is written, as a trace
+        #[arg(long, default_value = "mismatch.jsonl")]
+        out: PathBuf,
+    },
     /// Record anew the traces that ship with the page
     Gallery {
         #[command(flatten)]
@@ -118,6 +132,14 @@ fn run(command: Command) -> Result<()> {
             demo::demo(&options, wasm.fallback)
         }
         Command::Test { wasm, only } => test::test(only, wasm.fallback),
+        Command::FuzzKernel { sequences, seed, out } => {
+            let mut cmd = run::cargo();
+            cmd.args(["run", "--locked", "--release", "-p", "pagescope", "--features", "oracle", "--"])
+                .args(["oracle", "fuzz", "--sequences", &sequences.to_string(), "--seed", &seed.to_string()])
+                .arg("--out")
+                .arg(out);
+            run::run(&mut cmd)
+        }
         Command::Gallery { wasm } => demo::gallery(wasm.fallback),
     }
 }

@@ -140,7 +140,7 @@ fn native_tests() -> Result<()> {
         "--locked",
         "--workspace",
         "--features",
-        "pagescope/page",
+        "pagescope/page,pagescope/oracle",
         "--lib",
         "--bins",
         "--tests",

@@ -6,9 +6,9 @@ use super::wire::{self, Op, kind};
 use crate::sys::{ARENA, HEAP_WINDOW};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::{EventKind, Observed};
-use pagescope_shared::mapping::{Mapping, Sharing};
+use pagescope_shared::mapping::{Backing, Mapping, Sharing};
 use pagescope_shared::model::AddressSpace;
-use pagescope_shared::page::{Page, PageFlags, PageState, Run};
+use pagescope_shared::page::{Page, PageFlags, PageState, Provenance, Run};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
@@ -28,6 +28,8 @@ pub(crate) struct Liberty {
     range: (u64, u64),
     /// Pages that are shared after a fork were moved in this sequence.
     pub(crate) moved_shared: bool,
+    /// Files may have huge pages in this sequence.
+    pub(crate) collapsed: bool,
 }
 
 impl Liberty {
@@ -44,7 +46,7 @@ impl Liberty {
             _ => (a - a % PAGE, (a + b).next_multiple_of(PAGE)),
         };
         let _ = c;
-        Self { op, range, moved_shared: false }
+        Self { op, range, moved_shared: false, collapsed: false }
     }
 
     /// The name of the freedom by which the kernel may show this page otherwise than the model.
@@ -52,8 +54,8 @@ impl Liberty {
         let anonymous = mapping.attributes.backing.is_anonymous() && mapping.attributes.sharing == Sharing::Private;
         // do_fault_around: 16 pages from an aligned address on, or from the start of the mapping; finish_fault: the
         // large folio that the page belongs to.
-        let around = self.range.0.saturating_sub(FAULT_AROUND) <= addr
-            && addr < self.range.1.saturating_add(FAULT_AROUND);
+        let reach = if self.collapsed { 32 * FAULT_AROUND } else { FAULT_AROUND };
+        let around = self.range.0.saturating_sub(reach) <= addr && addr < self.range.1.saturating_add(reach);
         if model.state == PageState::Unknown {
             return Some("not inferred: pages of a file after populating");
         }
@@ -67,6 +69,18 @@ impl Liberty {
         let populates = matches!(self.op.kind, kind::READ | kind::WRITE | kind::MMAP | kind::MLOCK | kind::MLOCKALL | kind::MREMAP)
             || (self.op.kind == kind::MPROTECT)
             || (self.op.kind == kind::MADVISE && matches!(self.op.args[2], 22 | 23));
+        let of_file = matches!(mapping.attributes.backing, Backing::File(_)) || (self.collapsed && !anonymous);
+        if self.op.kind == kind::MADVISE && self.op.args[2] == 25 {
+            return Some("MADV_COLLAPSE: makes huge pages where it can");
+        }
+        let removes = self.op.kind == kind::MADVISE && self.op.args[2] == 9;
+        if of_file && removes && matches!(model.state, PageState::FileClean | PageState::FileDirty) && kernel == 0 {
+            return Some("MADV_REMOVE: a large folio goes as a whole");
+        }
+        let was_huge = model.flags.has(PageFlags::HUGE) && model.provenance == Provenance::Inferred;
+        if anonymous && populates && was_huge && kernel & wire::HUGE == 0 {
+            return Some("no huge page: the block has a page table already, or there is no memory for it");
+        }
         if !anonymous && came && populates && around {
             return Some("fault-around");
         }

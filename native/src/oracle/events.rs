@@ -7,12 +7,15 @@ use pagescope_shared::event::{
     Advice, Advise, Asked, Break, EventKind, Exit, Failed, Fault, FaultAccess, Fork, ForkMemory, Lock, Map, NewPlace,
     Protect, Remap, Signal, Sync, Unlock, Unmap,
 };
-use pagescope_shared::mapping::{Attributes, Backing, Object, Protection, Sharing};
+use pagescope_shared::mapping::{Attributes, Backing, Mapping, Object, Protection, Sharing};
+use pagescope_shared::model::AddressSpace;
 use pagescope_shared::names::{CallFlags, VmFlags};
 use std::sync::Arc;
 
 /// The process that starts, and its child, in traces.
 pub(crate) const PIDS: [u32; 2] = [1, 2];
+/// A child that has its parent's memory.
+pub(crate) const BORROWER: u32 = 3;
 
 const PAGE: PageSize = PageSize::FOUR_KIB;
 
@@ -45,6 +48,8 @@ pub(crate) fn event(op: Op, answer: &Answer, context: &mut Context) -> Option<(u
             EventKind::Break(Break { asked, old: Addr(old), new: Addr(answer.value) })
         }
         kind::READ | kind::WRITE => touched(op, answer, context),
+        kind::SHMAT if answer.errno == 0 => attached(op, answer, state)?,
+        kind::SHMAT | kind::SHMDT => return None,
         _ if answer.errno != 0 => failed(op, answer.errno),
         _ => call(op, answer, state)?,
     };
@@ -182,6 +187,37 @@ fn call(op: Op, answer: &Answer, state: &State) -> Option<EventKind> {
         kind::MSYNC => EventKind::Sync(Sync { asked, range: rounded(a, b)? }),
         _ => return None,
     })
+}
+
+fn attached(op: Op, answer: &Answer, state: &State) -> Option<EventKind> {
+    let vma = state.vma_at(answer.value)?;
+    let dev = format!("{:02x}:{:02x}", vma.dev >> 32, vma.dev & 0xffff_ffff);
+    let object = Object { path: "/SYSV00000000 (deleted)".to_owned(), dev, inode: vma.inode };
+    let mut attributes = Attributes::anonymous(protection(if op.args[1] & 0o10000 != 0 { 1 } else { 3 }), Sharing::Shared);
+    attributes.backing = Backing::Shm(Arc::new(object));
+    if op.args[1] & 0o10000 != 0 {
+        attributes.flags = VmFlags::of(VmFlags::NEVER_WRITABLE);
+    }
+    let range = rounded(answer.value, super::wire::SHM_PAGES * PAGE.bytes())?;
+    // SHM_REMAP takes the place of what is there.
+    let flags = CallFlags::of(if op.args[1] & 0o40000 != 0 { CallFlags::MAP_FIXED } else { 0 });
+    Some(EventKind::Map(Map { asked: Asked { addr: Addr(op.args[0]), len: 0, flags }, range, attributes }))
+}
+
+/// What `shmdt` took: every piece of the segment that was attached there.
+pub(crate) fn detached(op: Op, answer: &Answer, space: &AddressSpace) -> Vec<EventKind> {
+    if op.kind != kind::SHMDT || answer.errno != 0 {
+        return Vec::new();
+    }
+    let at = Addr(op.args[0]);
+    let Some(window) = rounded(at.0, super::wire::SHM_PAGES * PAGE.bytes()) else { return Vec::new() };
+    let of_segment = |m: &Mapping| {
+        let sysv = m.attributes.backing.object().is_some_and(|o| o.path.starts_with("/SYSV"));
+        sysv && m.range.start().0.wrapping_sub(m.attributes.offset) == at.0 && window.contains(m.range.start())
+    };
+    let pieces = space.mappings_in(window).filter(of_segment);
+    let asked = |range: Range| Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
+    pieces.map(|m| EventKind::Unmap(Unmap { asked: asked(m.range), range: m.range })).collect()
 }
 
 /// What a new mapping is; of its object the maps tell device and number.

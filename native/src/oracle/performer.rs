@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// A performing process.
 pub(super) struct Performing {
     child: Child,
-    to: ChildStdin,
+    to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
     /// Where its heap ends.
     pub(super) heap: u64,
@@ -29,7 +29,7 @@ impl Performing {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the performing process")?;
-        let to = child.stdin.take().ok_or_else(torn)?;
+        let to = child.stdin.take();
         let mut from = BufReader::with_capacity(1 << 18, child.stdout.take().ok_or_else(torn)?);
         let heap = word(&mut from)?;
         Ok(Self { child, to, from, heap })
@@ -39,7 +39,7 @@ impl Performing {
     pub(super) fn sequence(&mut self, plan: &Plan) -> Result<Vec<Answer>> {
         let mut words = vec![plan.ops.len() as u64, plan.arena_bytes];
         words.extend(plan.ops.iter().flat_map(|op| op.words()));
-        self.to.write_all(&bytes(&words)).map_err(|_| torn())?;
+        self.to.as_mut().ok_or_else(torn)?.write_all(&bytes(&words)).map_err(|_| torn())?;
         let arena_pages = usize::try_from(plan.arena_bytes / 4096)?;
         plan.ops
             .iter()
@@ -56,8 +56,8 @@ impl Performing {
 
 impl Drop for Performing {
     fn drop(&mut self) {
-        // Ends at the end of its input; should it not, there is nothing more to be had from it.
-        let _ = self.child.kill();
+        // It ends at the end of its input, and takes its segment of shared memory along.
+        self.to.take();
         let _ = self.child.wait();
     }
 }
@@ -106,9 +106,6 @@ pub(crate) fn perform() -> Result<()> {
             ops.push(Op::from_words(words));
         }
         performer.reset(arena);
-        if ops.iter().any(|op| op.kind == kind::MADVISE && op.args[2] == 9) {
-            performer.refill();
-        }
         for op in &ops {
             let answer = performer.perform(*op);
             out.clear();
@@ -119,9 +116,10 @@ pub(crate) fn perform() -> Result<()> {
             output.write_all(&out)?;
         }
         performer.reset(arena);
-        if ops.iter().any(|op| op.kind == kind::MADVISE && op.args[2] == 9) {
+        if ops.iter().any(|op| op.kind == kind::MADVISE && matches!(op.args[2], 9 | 25)) {
             performer.refill();
         }
     }
+    performer.remove_shm();
     Ok(())
 }

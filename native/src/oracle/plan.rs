@@ -163,6 +163,12 @@ fn ops(arena: u64, forks: bool) -> BoxedStrategy<Op> {
     } else {
         touch(kind::WRITE)
     };
+    let shmat = (addr(arena), prop::sample::select(&[0o40000u64, 0o40000, 0o50000, 0, 0o20000][..]))
+        .prop_map(move |(addr, flags)| {
+            let last = ARENA + arena - super::wire::SHM_PAGES * PAGE;
+            op(kind::SHMAT, [addr.min(last), flags, 0, 0, 0, 0])
+        })
+        .boxed();
     let choice = prop_oneof![
         120 => mmap(arena),
         60 => ranged(kind::MUNMAP),
@@ -178,7 +184,9 @@ fn ops(arena: u64, forks: bool) -> BoxedStrategy<Op> {
         60 => touch(kind::READ),
         120 => touch(kind::WRITE),
         12 => children,
+        3 => shmat,
+        2 => addr(arena).prop_map(|addr| op(kind::SHMDT, [addr, 0, 0, 0, 0, 0])),
     ];
-    let who = if forks { prop_oneof![2 => Just(0u64), 1 => Just(1u64)].boxed() } else { Just(0u64).boxed() };
+    let who = if forks { prop_oneof![20 => Just(0u64), 12 => Just(1u64), 1 => Just(2u64), 1 => Just(3u64)].boxed() } else { Just(0u64).boxed() };
     (choice, who).prop_map(|(op, who)| Op { who, ..op }).boxed()
 }

@@ -79,13 +79,13 @@ impl State {
 
 /// A call as strace writes it.
 pub(crate) fn strace(op: Op, answer: Option<&Answer>) -> String {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
         "mmap", "munmap", "mprotect", "mremap", "brk+", "madvise", "mlock2", "munlock", "mlockall", "munlockall",
-        "msync", "read", "write", "fork", "exit-child", "look",
+        "msync", "read", "write", "fork", "exit-child", "look", "shmat", "shmdt",
     ];
     let name = usize::try_from(op.kind).ok().and_then(|k| NAMES.get(k)).unwrap_or(&"?");
     let args: Vec<String> = op.args.iter().map(|a| format!("{a:#x}")).collect();
-    let who = if op.who == 1 { "[child] " } else { "" };
+    let who = ["", "[child] ", "[vfork] ", "[thread] "][usize::try_from(op.who.min(3)).unwrap_or(0)];
     let result = answer.map_or(String::new(), |a| match (a.errno, a.signal) {
         (0, 0) => format!(" = {:#x}", a.value),
         (0, signal) => format!(" = signal {signal} code {}", a.code),

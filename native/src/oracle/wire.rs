@@ -5,7 +5,7 @@
 pub(crate) struct Op {
     /// See [`kind`].
     pub(crate) kind: u64,
-    /// 0: the first process; 1: its child.
+    /// 0: the first process; 1: its child; 2: a vfork child of the first, for this call only; 3: a thread of it.
     pub(crate) who: u64,
     /// In the order of the system call.
     pub(crate) args: [u64; 6],
@@ -19,6 +19,8 @@ pub(crate) const RESULT_WORDS: usize = 4;
 pub(crate) const VMA_WORDS: usize = 6;
 /// Words of a region of like pages: start, end, categories.
 pub(crate) const REGION_WORDS: usize = 3;
+/// Pages of the System V segment.
+pub(crate) const SHM_PAGES: u64 = 6;
 /// Pages of the memfd.
 pub(crate) const MEMFD_PAGES: u64 = 32;
 
@@ -54,6 +56,8 @@ pub(crate) mod kind {
     pub(crate) const FORK: u64 = 13;
     pub(crate) const EXIT_CHILD: u64 = 14;
     pub(crate) const LOOK: u64 = 15;
+    pub(crate) const SHMAT: u64 = 16;
+    pub(crate) const SHMDT: u64 = 17;
 }
 
 impl Op {

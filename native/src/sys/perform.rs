@@ -35,7 +35,21 @@ pub(crate) struct Performer {
     /// What the kernel put outside the arena, to be unmapped at the end.
     elsewhere: Vec<(u64, u64)>,
     answer: Vec<u64>,
+    /// A segment of System V shared memory.
+    shm: u64,
+    /// For those that share this process's memory.
+    stack: Vec<u8>,
 }
+
+/// What makes a thread.
+const THREAD: i32 = libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_FILES
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM
+    | libc::CLONE_CHILD_SETTID
+    | libc::CLONE_CHILD_CLEARTID;
 
 #[derive(Clone, Copy)]
 struct Child {
@@ -158,8 +172,12 @@ impl Performer {
             child: None,
             elsewhere: Vec::with_capacity(256),
             answer: Vec::with_capacity(ANSWER_WORDS),
+            shm: 0,
+            stack: vec![0; 1 << 18],
         };
         performer.open_own_files();
+        let private = [libc::IPC_PRIVATE as u64, wire::SHM_PAGES * 4096, 0o600, 0, 0, 0];
+        performer.shm = call(libc::SYS_shmget, private).unwrap_or(u64::MAX);
         performer.heap = call(libc::SYS_brk, [0; 6]).unwrap_or(0);
         performer
     }
@@ -188,6 +206,8 @@ impl Performer {
             (_, 1, Some(child)) => {
                 self.ask(child, op, true);
             }
+            (_, 2, _) => self.perform_beside(op, libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD),
+            (_, 3, _) => self.perform_beside(op, THREAD),
             _ => {
                 self.perform_here(op);
             }
@@ -197,6 +217,35 @@ impl Performer {
             self.ask(child, Op { kind: kind::LOOK, ..op }, false);
         }
         &self.answer
+    }
+
+    /// Lets somebody do it who has the same memory: a child as vfork makes it, or a thread.
+    fn perform_beside(&mut self, op: Op, flags: i32) {
+        extern "C" fn run(task: *mut libc::c_void) -> i32 {
+            let task = task.cast::<(*mut Performer, Op)>();
+            // SAFETY: the task is on the stack of the one who waits for this to end, and touches nothing meanwhile.
+            unsafe { (*(*task).0).perform_here((*task).1) };
+            0
+        }
+        let mut task = (std::ptr::from_mut(self), op);
+        let mut running = 1i32;
+        let top = self.stack.as_mut_ptr_range().end;
+        // SAFETY: the stack is the other one's alone until it has ended, which the kernel says by clearing `running`
+        // (a thread) or by the end of the child.
+        unsafe {
+            let top = top.byte_sub(top.addr() % 16);
+            let tid = &raw mut running;
+            let null = std::ptr::null_mut::<libc::c_void>();
+            let pid = libc::clone(run, top.cast(), flags, (&raw mut task).cast(), null, null, tid);
+            if flags & libc::CLONE_THREAD == 0 {
+                let mut status = 0;
+                libc::waitpid(pid, &raw mut status, 0);
+            } else {
+                while std::ptr::read_volatile(tid) != 0 {
+                    libc::sched_yield();
+                }
+            }
+        }
     }
 
     /// Lets the child do it, and takes over the words that it answers: the result, or the state.
@@ -236,6 +285,8 @@ impl Performer {
             kind::MUNLOCK => call(libc::SYS_munlock, [a, b, 0, 0, 0, 0]),
             kind::MLOCKALL => call(libc::SYS_mlockall, [a, 0, 0, 0, 0, 0]),
             kind::MUNLOCKALL => call(libc::SYS_munlockall, [0; 6]),
+            kind::SHMAT => call(libc::SYS_shmat, [self.shm, a, b, 0, 0, 0]),
+            kind::SHMDT => call(libc::SYS_shmdt, [a, 0, 0, 0, 0, 0]),
             kind::MSYNC => call(libc::SYS_msync, [a, b, c, 0, 0, 0]),
             // SAFETY: a load or a store of one byte inside the arena or the heap's window, where no Rust object is;
             // where nothing may be touched, the handler lets it return 1.
@@ -297,7 +348,7 @@ impl Performer {
             let dev = u64::from(query.dev_major) << 32 | u64::from(query.dev_minor);
             let (start, end) = (query.start.max(low), query.end.min(high));
             // What is cut off in front moves the offset.
-            let offset = if query.inode == 0 { 0 } else { query.offset + (start - query.start) };
+            let offset = if (dev, query.inode) == (0, 0) { 0 } else { query.offset + (start - query.start) };
             self.answer.extend([start, end, query.flags & 15, offset, dev, query.inode]);
             at = query.end;
         }
@@ -401,8 +452,16 @@ impl Performer {
         self.arena_bytes = arena_bytes;
     }
 
-    /// The memfd is as it was at the start: `MADV_REMOVE` may have punched holes into it.
+    /// Segments outlive their processes.
+    pub(crate) fn remove_shm(&self) {
+        let _ = call(libc::SYS_shmctl, [self.shm, libc::IPC_RMID as u64, 0, 0, 0, 0]);
+    }
+
+    /// The memfd is as it was at the start: without holes (`MADV_REMOVE`) and huge pages (`MADV_COLLAPSE`).
     pub(crate) fn refill(&self) {
+        for bytes in [0, wire::MEMFD_PAGES * 4096] {
+            let _ = call(libc::SYS_ftruncate, [self.files.memfd as u64, bytes, 0, 0, 0, 0]);
+        }
         let page = [7u8; 4096];
         for number in 0..wire::MEMFD_PAGES {
             let args = [self.files.memfd as u64, page.as_ptr() as u64, 4096, number * 4096, 0, 0];

@@ -270,21 +270,6 @@ impl AddressSpace {
         }
     }
 
-    /// A second mapping of pages over themselves: what was in the way is gone, and with it what was to be mapped.
-    fn failed_remap(&mut self, failed: &Failed, change: &mut Change) {
-        let Some(to) = failed.to else { return };
-        let again = failed.asked.len == 0 && failed.errno == "EFAULT";
-        if again
-            && failed.asked.flags.has(CallFlags::MREMAP_FIXED)
-            && let Some(len) = self.page_size.round_up(to.len)
-            && let Ok(target) = Range::from_len(to.addr, len)
-            && target.contains(failed.asked.addr)
-            && self.vmas.get(failed.asked.addr.0).is_some_and(|v| !v.2.is_private())
-        {
-            self.unmap(target, change);
-        }
-    }
-
     /// `ENOMEM` of `mlock` has three reasons: a hole (what is before it is locked), pages that cannot be touched (all
     /// is locked, and populated up to there), or the limit (nothing was done).
     fn failed_lock(&mut self, within: Range, asked: &Asked, change: &mut Change) {

@@ -5,7 +5,7 @@ use super::mappings::Join;
 use super::pages::Entry;
 use super::{AddressSpace, range};
 use crate::addr::{Addr, Range};
-use crate::event::Remap;
+use crate::event::{Failed, Remap};
 use crate::interval::Cut as _;
 use crate::mapping::Mapping;
 use crate::names::{CallFlags, VmFlags};
@@ -27,6 +27,35 @@ impl AddressSpace {
             self.grow_in_place(source, remap.new, change);
         } else {
             self.move_pages(source, remap.new, flags, change);
+        }
+    }
+
+    /// What a call with `MREMAP_FIXED` did before it failed.
+    pub(super) fn failed_remap(&mut self, failed: &Failed, change: &mut Change) {
+        let (asked, Some(to)) = (&failed.asked, failed.to) else { return };
+        if failed.errno != "EFAULT" || !asked.flags.has(CallFlags::MREMAP_FIXED) {
+            return;
+        }
+        let size = self.page_size;
+        let (Some(old_len), Some(new_len)) = (size.round_up(asked.len), size.round_up(to.len)) else { return };
+        let Ok(target) = Range::from_len(to.addr, new_len) else { return };
+        let Some((_, end, first)) = self.vmas.get(asked.addr.0) else { return };
+        if old_len == 0 {
+            // A second mapping of pages over themselves: what was in the way is gone, and with it what was to be mapped.
+            if target.contains(asked.addr) && !first.is_private() {
+                self.unmap(target, change);
+            }
+            return;
+        }
+        // Of several mappings, those before the first that cannot be moved with others have moved.
+        let stop = asked.addr.0.saturating_add(old_len);
+        let stuck = self.vmas.overlapping(asked.addr.0, stop).find(|v| !v.2.moves_with_others()).map(|v| v.0);
+        if old_len == new_len
+            && let Some(stuck) = stuck.filter(|stuck| *stuck >= end)
+            && let Some(moved) = range(asked.addr.0, stuck)
+            && let Ok(new) = Range::from_len(to.addr, moved.bytes())
+        {
+            self.move_pages(moved, new, &asked.flags, change);
         }
     }
 

@@ -53,6 +53,12 @@ impl Vma {
         !counted && !self.has(VmFlags::HUGETLB) && !self.is_special()
     }
 
+    /// `vma_multi_allowed`: whether one `mremap` may move it together with others.
+    pub(super) fn moves_with_others(&self) -> bool {
+        let system_v = self.attributes.backing.object().is_some_and(|o| o.path.starts_with("/SYSV"));
+        !system_v && !self.is_special()
+    }
+
     /// `is_mergeable_vma` and the offsets: whether `right`, which begins `bytes` after this one did, continues it.
     pub(super) fn is_continued_by(&self, right: &Self, bytes: u64) -> bool {
         let (a, b) = (&self.attributes, &right.attributes);
