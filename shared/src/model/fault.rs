@@ -157,6 +157,13 @@ impl AddressSpace {
                 continue;
             }
             let Some(state) = traits.after(before.state, touch) else { continue };
+            if before.flags.has(PageFlags::HUGE) && before.state == PageState::ZeroPage {
+                // do_huge_zero_wp_pmd: the copy of the huge page of zeroes is a huge page too.
+                let huge = self.page_size.bytes() / 8;
+                let entry = Entry::inferred(state).with_flags(PageFlags::HUGE);
+                self.pages.set(s - s % huge, e.next_multiple_of(huge), entry, change);
+                continue;
+            }
             if before.flags.has(PageFlags::HUGE) {
                 // A copy is made page by page, and the others get entries of their own.
                 let huge = self.page_size.bytes() / 8;

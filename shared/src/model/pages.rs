@@ -218,7 +218,10 @@ impl Pages {
     pub(super) fn break_huge_in(&mut self, first: u64, end: u64, change: &mut Change) {
         let runs: Vec<_> = self.known(first, end).filter(|r| r.2.flags.has(PageFlags::HUGE)).collect();
         for (s, e, entry) in runs {
-            self.set(s, e, entry.with_flags(entry.flags.without(PageFlags::HUGE)), change);
+            // Those of a file are faulted in again instead: __split_huge_pmd_locked.
+            let of_file = matches!(entry.state, PageState::FileClean | PageState::FileDirty);
+            let single = entry.with_flags(entry.flags.without(PageFlags::HUGE));
+            self.set(s, e, if of_file { Entry::UNTOUCHED } else { single }, change);
         }
     }
 }
