@@ -250,16 +250,18 @@ impl AddressSpace {
         if too_near || vma.attributes.offset < by {
             return false;
         }
-        let mut grown = vma.clone();
-        grown.attributes.offset -= by;
         let (Some(before), Some(after), Some(added)) =
             (range(start, end), range(addr, end), range(addr, start))
         else {
             return false;
         };
+        // Prepared for its pages before it grows: a neighbour that it will touch has nothing to lend.
+        self.give_anon(start);
+        let Some((_, _, vma)) = self.vmas.get(start) else { return false };
+        let mut grown = vma.clone();
+        grown.attributes.offset -= by;
         self.vmas.remove_each(start, end, &mut |_, _, _| {});
         self.vmas.insert_free(addr, end, grown);
-        self.give_anon(addr);
         change.mappings.push(MappingChange::Grown { before, after });
         self.pages.announce(added, change);
         true
