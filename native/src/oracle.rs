@@ -69,7 +69,12 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         sequences: 0,
         calls: 0,
     });
-    let config = Config { cases: fuzz.sequences, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config = Config {
+        cases: fuzz.sequences,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
     let mut seed = [0u8; 32];
     seed[..8].copy_from_slice(&fuzz.seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
@@ -77,8 +82,13 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
     let terminal = std::io::stderr().is_terminal();
     let result = runner.run(&plans(fuzz.max_calls), |plan| {
         let mut run = run.borrow_mut();
-        if terminal && run.sequences % 500 == 0 {
-            eprint!("\r{} sequences, {} calls, {:.0} s ", run.sequences, run.calls, started.elapsed().as_secs_f32());
+        if terminal && run.sequences.is_multiple_of(500) {
+            eprint!(
+                "\r{} sequences, {} calls, {:.0} s ",
+                run.sequences,
+                run.calls,
+                started.elapsed().as_secs_f32()
+            );
         }
         match run.sequence(&plan) {
             Ok(None) => Ok(()),
@@ -88,7 +98,10 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
     });
     let mut run = run.borrow_mut();
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} sequences, {} calls compared in {seconds:.1} s; seed {}", run.sequences, run.calls, fuzz.seed);
+    println!(
+        "{} sequences, {} calls compared in {seconds:.1} s; seed {}",
+        run.sequences, run.calls, fuzz.seed
+    );
     for (why, count) in &run.freedoms {
         println!("  freedom taken {count} times: {why}");
     }
@@ -97,7 +110,9 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         Err(TestError::Abort(why)) => bail!("the test itself failed: {why}"),
         Err(TestError::Fail(_, plan)) => {
             let found = run.sequence(&plan)?;
-            let Some(difference) = found else { bail!("it differed once, and not when it was tried again: {plan:?}") };
+            let Some(difference) = found else {
+                bail!("it differed once, and not when it was tried again: {plan:?}")
+            };
             write_trace(&fuzz.out, &difference.events)?;
             bail!("{}\nthe sequence as a trace: {}", difference.text, fuzz.out.display())
         }
@@ -109,7 +124,8 @@ impl Run {
         self.sequences += 1;
         let answers = self.performing.sequence(plan)?;
         let mut context = Context { heap: self.performing.heap, breaks: [self.performing.heap; 2] };
-        let mut film = Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
+        let mut film =
+            Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
         film.happens(PIDS[0], heap_below(context.heap)?);
         let mut log = String::new();
         let (mut moved_shared, mut collapsed) = (false, false);
@@ -126,7 +142,11 @@ impl Run {
             let who = PIDS[usize::from(op.who == 1 && answer.states.len() > 1)];
             taken.into_iter().for_each(|kind| film.happens(who, kind));
             if let Some((pid, kind)) = event(*op, answer, &mut context) {
-                let pid = if lent.is_some() && !matches!(kind, EventKind::Fork(_)) && pid == PIDS[0] { BORROWER } else { pid };
+                let pid = if lent.is_some() && !matches!(kind, EventKind::Fork(_)) && pid == PIDS[0] {
+                    BORROWER
+                } else {
+                    pid
+                };
                 let remap = matches!(kind, EventKind::Remap(_));
                 film.happens(pid, kind);
                 let pending = |p: &PageChange| p.after.is_some_and(|a| a.state == PageState::CopyPending);
@@ -141,11 +161,11 @@ impl Run {
             if let Some(drift) = film.change.drift.first() {
                 return Ok(Some(film.differs(&log, &format!("drift: {drift}"))));
             }
-            for who in 0..answer.states.len() {
-                let space = film.world.space(PIDS[who]);
+            for (who, &pid) in PIDS.iter().enumerate().take(answer.states.len()) {
+                let space = film.world.space(pid);
                 let arena = plan.arena_bytes;
                 match compare(who, space, answer, &context, &liberty, arena, &mut self.freedoms) {
-                    Ok(observed) => observed.into_iter().for_each(|kind| film.happens(PIDS[who], kind)),
+                    Ok(observed) => observed.into_iter().for_each(|kind| film.happens(pid, kind)),
                     Err(text) => return Ok(Some(film.differs(&log, &text))),
                 }
             }
@@ -191,13 +211,18 @@ fn write_trace(path: &Path, events: &[Event]) -> Result<()> {
         page_size: PageSize::FOUR_KIB,
         arch: std::env::consts::ARCH.to_owned(),
         clock: "none".to_owned(),
-        tool: Tool { name: "pagescope".into(), version: env!("CARGO_PKG_VERSION").into(), method: "oracle".into() },
+        tool: Tool {
+            name: "pagescope".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            method: "oracle".into(),
+        },
         command: Vec::new(),
         capabilities: Vec::new(),
         lesson: None,
         extra: serde_json::Map::new(),
     };
-    let mut file = std::fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    let mut file =
+        std::fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     file.write_all(header_line(&header)?.as_bytes())?;
     for event in events {
         file.write_all(event_line(event)?.as_bytes())?;

@@ -13,8 +13,8 @@ mod save;
 mod vma;
 
 pub(crate) use change::Unshared;
-pub(crate) use save::{KnownTexts, Texts};
 pub use change::{Change, Drift, MappingChange, PageChange};
+pub(crate) use save::{KnownTexts, Texts};
 
 use crate::addr::{Addr, PageSize, Range};
 use crate::event::EventKind;

@@ -10,7 +10,7 @@ macro_rules! named_bits {
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $set {
             bits: u64,
-            unknown: Option<Box<Vec<String>>>,
+            unknown: Option<Box<[String]>>,
         }
 
         impl $set {
@@ -50,7 +50,7 @@ macro_rules! named_bits {
             }
             /// The names that this version does not know.
             pub fn unknown(&self) -> &[String] {
-                self.unknown.as_ref().map_or(&[], |u| u.as_slice())
+                self.unknown.as_deref().unwrap_or_default()
             }
             /// All names, the known ones first.
             pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -87,10 +87,7 @@ macro_rules! named_bits {
 }
 
 /// The bits of the known names, and the unknown names.
-fn split<S: AsRef<str>>(
-    known: &[&str],
-    names: impl IntoIterator<Item = S>,
-) -> (u64, Option<Box<Vec<String>>>) {
+fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (u64, Option<Box<[String]>>) {
     let (mut bits, mut unknown) = (0, Vec::new());
     for name in names {
         match known.iter().position(|k| *k == name.as_ref()) {
@@ -98,7 +95,7 @@ fn split<S: AsRef<str>>(
             None => unknown.push(name.as_ref().to_owned()),
         }
     }
-    (bits, (!unknown.is_empty()).then(|| Box::new(unknown)))
+    (bits, (!unknown.is_empty()).then(|| unknown.into_boxed_slice()))
 }
 
 named_bits! {

@@ -54,7 +54,7 @@ impl Store {
     }
     /// The block that holds an event.
     pub fn block_of(&self, position: usize) -> Option<usize> {
-        (position < self.len).then(|| position / BLOCK_EVENTS)
+        (position < self.len).then_some(position / BLOCK_EVENTS)
     }
     /// The position of a block's first event.
     pub fn block_start(&self, block: usize) -> usize {

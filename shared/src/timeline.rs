@@ -184,10 +184,10 @@ impl Timeline {
             return;
         }
         let keyframe = self.keyframes.before(to);
-        if to < self.now.position || keyframe.is_some_and(|k| k.position > self.now.position) {
-            if let Some(Keyframe { position, world, change }) = keyframe {
-                self.now = Moment { position: *position, world: world.clone(), change: change.clone() };
-            }
+        if let Some(Keyframe { position, world, change }) = keyframe
+            && (to < self.now.position || *position > self.now.position)
+        {
+            self.now = Moment { position: *position, world: world.clone(), change: change.clone() };
         }
         while self.now.position < to {
             let Some((block, first)) = self.block_at(self.now.position) else { return };

@@ -51,7 +51,8 @@ impl Liberty {
 
     /// The name of the freedom by which the kernel may show this page otherwise than the model.
     fn covers(&self, addr: u64, model: Page, mapping: &Mapping, kernel: u64) -> Option<&'static str> {
-        let anonymous = mapping.attributes.backing.is_anonymous() && mapping.attributes.sharing == Sharing::Private;
+        let anonymous =
+            mapping.attributes.backing.is_anonymous() && mapping.attributes.sharing == Sharing::Private;
         // do_fault_around: 16 pages from an aligned address on, or from the start of the mapping; finish_fault: the
         // large folio that the page belongs to.
         let reach = if self.collapsed { 32 * FAULT_AROUND } else { FAULT_AROUND };
@@ -65,16 +66,24 @@ impl Liberty {
         {
             return Some("not followed: who shares a page that was moved");
         }
-        let came = model.state == PageState::Untouched && kernel & wire::FILE != 0 && kernel & wire::PRESENT != 0;
-        let populates = matches!(self.op.kind, kind::READ | kind::WRITE | kind::MMAP | kind::MLOCK | kind::MLOCKALL | kind::MREMAP)
-            || (self.op.kind == kind::MPROTECT)
+        let came =
+            model.state == PageState::Untouched && kernel & wire::FILE != 0 && kernel & wire::PRESENT != 0;
+        let populates = matches!(
+            self.op.kind,
+            kind::READ | kind::WRITE | kind::MMAP | kind::MLOCK | kind::MLOCKALL | kind::MREMAP
+        ) || (self.op.kind == kind::MPROTECT)
             || (self.op.kind == kind::MADVISE && matches!(self.op.args[2], 22 | 23));
-        let of_file = matches!(mapping.attributes.backing, Backing::File(_)) || (self.collapsed && !anonymous);
+        let of_file =
+            matches!(mapping.attributes.backing, Backing::File(_)) || (self.collapsed && !anonymous);
         if self.op.kind == kind::MADVISE && self.op.args[2] == 25 {
             return Some("MADV_COLLAPSE: makes huge pages where it can");
         }
         let removes = self.op.kind == kind::MADVISE && self.op.args[2] == 9;
-        if of_file && removes && matches!(model.state, PageState::FileClean | PageState::FileDirty) && kernel == 0 {
+        if of_file
+            && removes
+            && matches!(model.state, PageState::FileClean | PageState::FileDirty)
+            && kernel == 0
+        {
             return Some("MADV_REMOVE: a large folio goes as a whole");
         }
         let was_huge = model.flags.has(PageFlags::HUGE) && model.provenance == Provenance::Inferred;
@@ -119,8 +128,9 @@ pub(crate) fn compare(
         let mut addr = low;
         while addr < high {
             if let Some(mapping) = space.mapping_at(Addr(addr)) {
-                check_page(addr, space, &mapping, state, liberty, freedoms, &mut corrections)
-                    .map_err(|e| format!("process {}: {e}\n{}", PIDS[who], page_lines(space, state, low, high)))?;
+                check_page(addr, space, &mapping, state, liberty, freedoms, &mut corrections).map_err(
+                    |e| format!("process {}: {e}\n{}", PIDS[who], page_lines(space, state, low, high)),
+                )?;
             } else if state.categories(addr) != 0 {
                 return Err(format!("a page at {addr:#x} outside of all mappings"));
             }
@@ -148,7 +158,12 @@ fn check_page(
         return Ok(());
     }
     let Some(why) = liberty.covers(addr, page, mapping, kernel) else {
-        return Err(format!("page {addr:#x}: model {:?} {:?}, kernel {}", page.state, page.flags, words(kernel, exclusive)));
+        return Err(format!(
+            "page {addr:#x}: model {:?} {:?}, kernel {}",
+            page.state,
+            page.flags,
+            words(kernel, exclusive)
+        ));
     };
     *freedoms.entry(why).or_default() += 1;
     let Ok(range) = Range::from_len(Addr(addr), PAGE) else { return Ok(()) };
@@ -206,7 +221,8 @@ fn words(kernel: u64, exclusive: Option<bool>) -> String {
         (wire::HUGE, "huge"),
         (wire::GUARD, "guard"),
     ];
-    let mut text: Vec<&str> = names.iter().filter(|(bit, _)| kernel & bit != 0).map(|(_, name)| *name).collect();
+    let mut text: Vec<&str> =
+        names.iter().filter(|(bit, _)| kernel & bit != 0).map(|(_, name)| *name).collect();
     if exclusive == Some(true) {
         text.push("exclusive");
     }
@@ -247,7 +263,8 @@ fn side_by_side(pid: u32, model: &[String], kernel: &[String], space: &AddressSp
     }
     for mapping in space.mappings() {
         let flags: Vec<&str> = mapping.attributes.flags.names().collect();
-        let _ = writeln!(text, "    model: {} {} [{}]", mapping.range, mapping.permissions(), flags.join(" "));
+        let _ =
+            writeln!(text, "    model: {} {} [{}]", mapping.range, mapping.permissions(), flags.join(" "));
     }
     text
 }
@@ -258,7 +275,8 @@ fn page_lines(space: &AddressSpace, state: &State, low: u64, high: u64) -> Strin
     for page in 0..(high - low) / PAGE {
         let addr = low + page * PAGE;
         let Some(mapping) = space.mapping_at(Addr(addr)) else { continue };
-        let model = space.page_at(Addr(addr)).map(|p| format!("{:?} {:?}", p.state, p.flags)).unwrap_or_default();
+        let model =
+            space.page_at(Addr(addr)).map(|p| format!("{:?} {:?}", p.state, p.flags)).unwrap_or_default();
         let line = format!(
             "{} {:32} {}",
             mapping.permissions(),

@@ -4,8 +4,8 @@ use super::state::{Answer, State};
 use super::wire::{Op, kind};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::{
-    Advice, Advise, Asked, Break, EventKind, Exit, Failed, Fault, FaultAccess, Fork, ForkMemory, Lock, Map, NewPlace,
-    Protect, Remap, Signal, Sync, Unlock, Unmap,
+    Advice, Advise, Asked, Break, EventKind, Exit, Failed, Fault, FaultAccess, Fork, ForkMemory, Lock, Map,
+    NewPlace, Protect, Remap, Signal, Sync, Unlock, Unmap,
 };
 use pagescope_shared::mapping::{Attributes, Backing, Mapping, Object, Protection, Sharing};
 use pagescope_shared::model::AddressSpace;
@@ -95,14 +95,15 @@ fn asked(op: Op) -> Asked {
     let [a, b, c, d, ..] = op.args;
     let flags = match op.kind {
         kind::MMAP => mmap_flags(d),
-        kind::MREMAP => named(d, &[
-            (1, CallFlags::MREMAP_MAYMOVE),
-            (2, CallFlags::MREMAP_FIXED),
-            (4, CallFlags::MREMAP_DONTUNMAP),
-        ]),
+        kind::MREMAP => named(
+            d,
+            &[(1, CallFlags::MREMAP_MAYMOVE), (2, CallFlags::MREMAP_FIXED), (4, CallFlags::MREMAP_DONTUNMAP)],
+        ),
         kind::MPROTECT => named(c, &[(0x0100_0000, CallFlags::PROT_GROWSDOWN)]),
         kind::MLOCK => named(c, &[(1, CallFlags::MLOCK_ONFAULT)]),
-        kind::MSYNC => named(c, &[(1, CallFlags::MS_ASYNC), (2, CallFlags::MS_INVALIDATE), (4, CallFlags::MS_SYNC)]),
+        kind::MSYNC => {
+            named(c, &[(1, CallFlags::MS_ASYNC), (2, CallFlags::MS_INVALIDATE), (4, CallFlags::MS_SYNC)])
+        }
         kind::MLOCKALL => {
             named(a, &[(1, CallFlags::MCL_CURRENT), (2, CallFlags::MCL_FUTURE), (4, CallFlags::MCL_ONFAULT)])
         }
@@ -119,19 +120,22 @@ fn named(bits: u64, names: &[(u64, u64)]) -> CallFlags {
 }
 
 fn mmap_flags(bits: u64) -> CallFlags {
-    named(bits, &[
-        (0x01, CallFlags::MAP_SHARED),
-        (0x02, CallFlags::MAP_PRIVATE),
-        (0x10, CallFlags::MAP_FIXED),
-        (0x20, CallFlags::MAP_ANONYMOUS),
-        (0x100, CallFlags::MAP_GROWSDOWN),
-        (0x2000, CallFlags::MAP_LOCKED),
-        (0x4000, CallFlags::MAP_NORESERVE),
-        (0x8000, CallFlags::MAP_POPULATE),
-        (0x1_0000, CallFlags::MAP_NONBLOCK),
-        (0x2_0000, CallFlags::MAP_STACK),
-        (0x10_0000, CallFlags::MAP_FIXED_NOREPLACE),
-    ])
+    named(
+        bits,
+        &[
+            (0x01, CallFlags::MAP_SHARED),
+            (0x02, CallFlags::MAP_PRIVATE),
+            (0x10, CallFlags::MAP_FIXED),
+            (0x20, CallFlags::MAP_ANONYMOUS),
+            (0x100, CallFlags::MAP_GROWSDOWN),
+            (0x2000, CallFlags::MAP_LOCKED),
+            (0x4000, CallFlags::MAP_NORESERVE),
+            (0x8000, CallFlags::MAP_POPULATE),
+            (0x1_0000, CallFlags::MAP_NONBLOCK),
+            (0x2_0000, CallFlags::MAP_STACK),
+            (0x10_0000, CallFlags::MAP_FIXED_NOREPLACE),
+        ],
+    )
 }
 
 fn advice(number: u64) -> Advice {
@@ -174,10 +178,17 @@ fn call(op: Op, answer: &Answer, state: &State) -> Option<EventKind> {
             EventKind::Map(Map { asked, range, attributes: attributes(op, answer.value, state) })
         }
         kind::MUNMAP => EventKind::Unmap(Unmap { asked, range: rounded(a, b)? }),
-        kind::MPROTECT => EventKind::Protect(Protect { asked, range: rounded(a, b)?, protection: protection(c) }),
+        kind::MPROTECT => {
+            EventKind::Protect(Protect { asked, range: rounded(a, b)?, protection: protection(c) })
+        }
         kind::MREMAP => {
             let to = NewPlace { addr: Addr(op.args[4]), len: c };
-            EventKind::Remap(Box::new(Remap { asked, to, old: rounded(a, b), new: rounded(answer.value, c)? }))
+            EventKind::Remap(Box::new(Remap {
+                asked,
+                to,
+                old: rounded(a, b),
+                new: rounded(answer.value, c)?,
+            }))
         }
         kind::MADVISE => EventKind::Advise(Advise { asked, range: rounded(a, b)?, advice: advice(c) }),
         kind::MLOCK => EventKind::Lock(Lock { asked, range: Some(around(a, b)?) }),
@@ -193,7 +204,8 @@ fn attached(op: Op, answer: &Answer, state: &State) -> Option<EventKind> {
     let vma = state.vma_at(answer.value)?;
     let dev = format!("{:02x}:{:02x}", vma.dev >> 32, vma.dev & 0xffff_ffff);
     let object = Object { path: "/SYSV00000000 (deleted)".to_owned(), dev, inode: vma.inode };
-    let mut attributes = Attributes::anonymous(protection(if op.args[1] & 0o10000 != 0 { 1 } else { 3 }), Sharing::Shared);
+    let mut attributes =
+        Attributes::anonymous(protection(if op.args[1] & 0o10000 != 0 { 1 } else { 3 }), Sharing::Shared);
     attributes.backing = Backing::Shm(Arc::new(object));
     if op.args[1] & 0o10000 != 0 {
         attributes.flags = VmFlags::of(VmFlags::NEVER_WRITABLE);
@@ -213,7 +225,8 @@ pub(crate) fn detached(op: Op, answer: &Answer, space: &AddressSpace) -> Vec<Eve
     let Some(window) = rounded(at.0, super::wire::SHM_PAGES * PAGE.bytes()) else { return Vec::new() };
     let of_segment = |m: &Mapping| {
         let sysv = m.attributes.backing.object().is_some_and(|o| o.path.starts_with("/SYSV"));
-        sysv && m.range.start().0.wrapping_sub(m.attributes.offset) == at.0 && window.contains(m.range.start())
+        sysv && m.range.start().0.wrapping_sub(m.attributes.offset) == at.0
+            && window.contains(m.range.start())
     };
     let pieces = space.mappings_in(window).filter(of_segment);
     let asked = |range: Range| Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };

@@ -77,17 +77,15 @@ pub(crate) fn perform() -> Result<()> {
     let memory = memfd(c"oracle").context("cannot make a memfd")?;
     let mut memory = File::from(memory);
     memory.write_all(&vec![7; usize::try_from(MEMFD_PAGES * 4096)?])?;
-    let read_only = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd())).context("cannot reopen the memfd")?;
+    let read_only =
+        File::open(format!("/proc/self/fd/{}", memory.as_raw_fd())).context("cannot reopen the memfd")?;
     let path = std::env::temp_dir().join(format!("pagescope-oracle-{}", std::process::id()));
     let mut regular = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     regular.write_all(&[5; 5 * 4096 + 100])?;
     regular.sync_all()?;
-    let files = Files {
-        memfd: memory.as_raw_fd(),
-        read_only: read_only.as_raw_fd(),
-        regular: regular.as_raw_fd(),
-    };
+    let files =
+        Files { memfd: memory.as_raw_fd(), read_only: read_only.as_raw_fd(), regular: regular.as_raw_fd() };
     let mut input = std::io::stdin().lock();
     let mut output = File::from(rustix::io::dup(std::io::stdout())?);
     let mut ops: Vec<Op> = Vec::with_capacity(4096);

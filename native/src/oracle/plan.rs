@@ -133,19 +133,28 @@ fn madvise(arena: u64) -> BoxedStrategy<Op> {
     } else {
         advice.boxed()
     };
-    (place(arena), advice).prop_map(|((addr, len), advice)| op(kind::MADVISE, [addr, len, advice, 0, 0, 0])).boxed()
+    (place(arena), advice)
+        .prop_map(|((addr, len), advice)| op(kind::MADVISE, [addr, len, advice, 0, 0, 0]))
+        .boxed()
 }
 
 fn ops(arena: u64, forks: bool) -> BoxedStrategy<Op> {
-    let ranged = |kind: u64| place(arena).prop_map(move |(addr, len)| op(kind, [addr, len, 0, 0, 0, 0])).boxed();
+    let ranged =
+        |kind: u64| place(arena).prop_map(move |(addr, len)| op(kind, [addr, len, 0, 0, 0, 0])).boxed();
     let touch = |kind: u64| {
         let heap = (0u64..40).prop_map(|p| p * PAGE);
         // The heap's addresses are known to the performer only: it adds them to numbers below the arena.
         (addr(arena), heap, prop_oneof![12 => Just(false), 1 => Just(true)])
-            .prop_map(move |(addr, heap, on_heap)| op(kind, [if on_heap { heap } else { addr }, 0, 0, 0, 0, 0]))
+            .prop_map(move |(addr, heap, on_heap)| {
+                op(kind, [if on_heap { heap } else { addr }, 0, 0, 0, 0, 0])
+            })
             .boxed()
     };
-    let mprotect = (place(arena), prop::sample::select(&PROTECTIONS[..]), prop_oneof![20 => Just(0u64), 1 => Just(0x0100_0000)])
+    let mprotect = (
+        place(arena),
+        prop::sample::select(&PROTECTIONS[..]),
+        prop_oneof![20 => Just(0u64), 1 => Just(0x0100_0000)],
+    )
         .prop_map(|((addr, len), p, down)| op(kind::MPROTECT, [addr, len, p | down, 0, 0, 0]))
         .boxed();
     let mlock = (place(arena), any::<bool>())
@@ -154,7 +163,9 @@ fn ops(arena: u64, forks: bool) -> BoxedStrategy<Op> {
     let brk = prop_oneof![3 => (0u64..40).prop_map(|p| p * PAGE), 1 => 0u64..40 * PAGE]
         .prop_map(|by| op(kind::BRK, [by, 0, 0, 0, 0, 0]))
         .boxed();
-    let all = prop::sample::select(&[1u64, 2, 3, 5][..]).prop_map(|f| op(kind::MLOCKALL, [f, 0, 0, 0, 0, 0])).boxed();
+    let all = prop::sample::select(&[1u64, 2, 3, 5][..])
+        .prop_map(|f| op(kind::MLOCKALL, [f, 0, 0, 0, 0, 0]))
+        .boxed();
     let msync = (place(arena), prop::sample::select(&[1u64, 4, 2, 5][..]))
         .prop_map(|((addr, len), f)| op(kind::MSYNC, [addr, len, f, 0, 0, 0]))
         .boxed();
@@ -187,6 +198,10 @@ fn ops(arena: u64, forks: bool) -> BoxedStrategy<Op> {
         3 => shmat,
         2 => addr(arena).prop_map(|addr| op(kind::SHMDT, [addr, 0, 0, 0, 0, 0])),
     ];
-    let who = if forks { prop_oneof![20 => Just(0u64), 12 => Just(1u64), 1 => Just(2u64), 1 => Just(3u64)].boxed() } else { Just(0u64).boxed() };
+    let who = if forks {
+        prop_oneof![20 => Just(0u64), 12 => Just(1u64), 1 => Just(2u64), 1 => Just(3u64)].boxed()
+    } else {
+        Just(0u64).boxed()
+    };
     (choice, who).prop_map(|(op, who)| Op { who, ..op }).boxed()
 }

@@ -48,7 +48,14 @@ impl Answer {
             let vmas = vma_words.as_chunks::<{ wire::VMA_WORDS }>().0.iter();
             answer.states.push(State {
                 vmas: vmas
-                    .map(|&[start, end, flags, offset, dev, inode]| Vma { start, end, flags, offset, dev, inode })
+                    .map(|&[start, end, flags, offset, dev, inode]| Vma {
+                        start,
+                        end,
+                        flags,
+                        offset,
+                        dev,
+                        inode,
+                    })
                     .collect(),
                 regions: region_words.as_chunks().0.to_vec(),
                 pagemap: pagemap.to_vec(),
@@ -80,8 +87,24 @@ impl State {
 /// A call as strace writes it.
 pub(crate) fn strace(op: Op, answer: Option<&Answer>) -> String {
     const NAMES: [&str; 18] = [
-        "mmap", "munmap", "mprotect", "mremap", "brk+", "madvise", "mlock2", "munlock", "mlockall", "munlockall",
-        "msync", "read", "write", "fork", "exit-child", "look", "shmat", "shmdt",
+        "mmap",
+        "munmap",
+        "mprotect",
+        "mremap",
+        "brk+",
+        "madvise",
+        "mlock2",
+        "munlock",
+        "mlockall",
+        "munlockall",
+        "msync",
+        "read",
+        "write",
+        "fork",
+        "exit-child",
+        "look",
+        "shmat",
+        "shmdt",
     ];
     let name = usize::try_from(op.kind).ok().and_then(|k| NAMES.get(k)).unwrap_or(&"?");
     let args: Vec<String> = op.args.iter().map(|a| format!("{a:#x}")).collect();

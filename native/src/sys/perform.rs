@@ -141,7 +141,8 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut l
         let ip = &mut (&mut (*context).uc_mcontext.gregs)[libc::REG_RIP as usize];
         #[cfg(target_arch = "aarch64")]
         let ip = &mut (*context).uc_mcontext.pc;
-        let low = (pagescope_touch_read as *const () as usize).min(pagescope_touch_write as *const () as usize);
+        let low =
+            (pagescope_touch_read as *const () as usize).min(pagescope_touch_write as *const () as usize);
         let at = usize::try_from(*ip).unwrap_or(0);
         if (low..low + 64).contains(&at) {
             *ip = (failed as u64).cast_signed() as _;
@@ -168,7 +169,7 @@ impl Performer {
             arena_bytes: 0,
             maps: -1,
             pagemap: -1,
-            page: crate::sys::page_size().map_or(4096, |p| p.bytes()),
+            page: crate::sys::page_size().map_or(4096, pagescope_shared::addr::PageSize::bytes),
             child: None,
             elsewhere: Vec::with_capacity(256),
             answer: Vec::with_capacity(ANSWER_WORDS),
@@ -189,7 +190,7 @@ impl Performer {
 
     fn open_own_files(&mut self) {
         let open = |path: &std::ffi::CStr| {
-            let args = [libc::AT_FDCWD as u64, path.as_ptr() as u64, libc::O_CLOEXEC as u64, 0, 0, 0];
+            let args = [word(libc::AT_FDCWD), path.as_ptr() as u64, word(libc::O_CLOEXEC), 0, 0, 0];
             call(libc::SYS_openat, args).map_or(-1, |fd| i32::try_from(fd).unwrap_or(-1))
         };
         self.maps = open(c"/proc/self/maps");
@@ -269,9 +270,9 @@ impl Performer {
         // A number below the arena is meant from the heap's end on.
         let touched = if a < ARENA { self.heap + a } else { a };
         let fd = |index: u64| match index {
-            1 => self.files.memfd as u64,
-            2 => self.files.read_only as u64,
-            3 => self.files.regular as u64,
+            1 => word(self.files.memfd),
+            2 => word(self.files.read_only),
+            3 => word(self.files.regular),
             _ => u64::MAX,
         };
         let result = match op.kind {
@@ -328,7 +329,7 @@ impl Performer {
         self.answer.resize(at + pages, 0);
         let buffer = self.answer[at..].as_mut_ptr();
         let offset = ARENA / self.page * 8;
-        let args = [self.pagemap as u64, buffer as u64, (pages * 8) as u64, offset, 0, 0];
+        let args = [word(self.pagemap), buffer as u64, (pages * 8) as u64, offset, 0, 0];
         let _ = call(libc::SYS_pread64, args);
     }
 
@@ -341,7 +342,7 @@ impl Performer {
                 query_addr: at,
                 ..ProcmapQuery::default()
             };
-            let args = [self.maps as u64, PROCMAP_QUERY, &raw mut query as u64, 0, 0, 0];
+            let args = [word(self.maps), PROCMAP_QUERY, &raw mut query as u64, 0, 0, 0];
             if call(libc::SYS_ioctl, args).is_err() || query.start >= high {
                 return;
             }
@@ -367,7 +368,7 @@ impl Performer {
             arg[6] = regions.len() as u64;
             arg[10] = wire::PRESENT | wire::SWAPPED;
             arg[11] = wire::FILE | wire::PRESENT | wire::SWAPPED | wire::ZERO | wire::HUGE | wire::GUARD;
-            let args = [self.pagemap as u64, PAGEMAP_SCAN, &raw mut arg as u64, 0, 0, 0];
+            let args = [word(self.pagemap), PAGEMAP_SCAN, &raw mut arg as u64, 0, 0, 0];
             let Ok(count) = call(libc::SYS_ioctl, args) else { return };
             for region in regions.iter().take(usize::try_from(count).unwrap_or(0)) {
                 self.answer.extend(region);
@@ -460,11 +461,11 @@ impl Performer {
     /// The memfd is as it was at the start: without holes (`MADV_REMOVE`) and huge pages (`MADV_COLLAPSE`).
     pub(crate) fn refill(&self) {
         for bytes in [0, wire::MEMFD_PAGES * 4096] {
-            let _ = call(libc::SYS_ftruncate, [self.files.memfd as u64, bytes, 0, 0, 0, 0]);
+            let _ = call(libc::SYS_ftruncate, [word(self.files.memfd), bytes, 0, 0, 0, 0]);
         }
         let page = [7u8; 4096];
         for number in 0..wire::MEMFD_PAGES {
-            let args = [self.files.memfd as u64, page.as_ptr() as u64, 4096, number * 4096, 0, 0];
+            let args = [word(self.files.memfd), page.as_ptr() as u64, 4096, number * 4096, 0, 0];
             let _ = call(libc::SYS_pwrite64, args);
         }
     }
@@ -496,7 +497,7 @@ fn call(number: i64, [a, b, c, d, e, f]: [u64; 6]) -> Result<u64, i32> {
 fn write_words(to: i32, words: &[u64]) {
     let mut at = 0;
     while at < words.len() * 8 {
-        let args = [to as u64, words.as_ptr() as u64 + at as u64, (words.len() * 8 - at) as u64, 0, 0, 0];
+        let args = [word(to), words.as_ptr() as u64 + at as u64, (words.len() * 8 - at) as u64, 0, 0, 0];
         match call(libc::SYS_write, args) {
             Ok(count) if count > 0 => at += usize::try_from(count).unwrap_or(0),
             _ => return,
@@ -508,11 +509,17 @@ fn write_words(to: i32, words: &[u64]) {
 fn read_words(from: i32, words: &mut [u64]) -> bool {
     let mut at = 0;
     while at < words.len() * 8 {
-        let args = [from as u64, words.as_mut_ptr() as u64 + at as u64, (words.len() * 8 - at) as u64, 0, 0, 0];
+        let args =
+            [word(from), words.as_mut_ptr() as u64 + at as u64, (words.len() * 8 - at) as u64, 0, 0, 0];
         match call(libc::SYS_read, args) {
             Ok(count) if count > 0 => at += usize::try_from(count).unwrap_or(0),
             _ => return false,
         }
     }
     true
+}
+
+/// A descriptor or a flag as a system call takes it: sign-extended, as the C library would.
+fn word(value: i32) -> u64 {
+    i64::from(value).cast_unsigned()
 }

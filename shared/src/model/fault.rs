@@ -280,10 +280,8 @@ impl AddressSpace {
                 || (vma.has(VmFlags::LOCKED) && vma.has(VmFlags::LOCK_ON_FAULT));
             let write = vma.is_private() && vma.attributes.protection.write;
             let touch = if write { Touch::Write } else { Touch::Read };
-            if !skip {
-                if let Some(part) = range(from, to) {
-                    self.populate_in((s, e), part, touch, false, change);
-                }
+            if let Some(part) = range(from, to).filter(|_| !skip) {
+                self.populate_in((s, e), part, touch, false, change);
             }
             at = to;
         }

@@ -37,7 +37,9 @@ impl AddressSpace {
             return;
         }
         let size = self.page_size;
-        let (Some(old_len), Some(new_len)) = (size.round_up(asked.len), size.round_up(to.len)) else { return };
+        let (Some(old_len), Some(new_len)) = (size.round_up(asked.len), size.round_up(to.len)) else {
+            return;
+        };
         let Ok(target) = Range::from_len(to.addr, new_len) else { return };
         let Some((_, end, first)) = self.vmas.get(asked.addr.0) else { return };
         if old_len == 0 {
@@ -169,7 +171,7 @@ impl AddressSpace {
     fn move_states(&mut self, from: Range, to: Range, change: &mut Change) {
         let huge = self.page_size.bytes() * (self.page_size.bytes() / 8);
         let (first, end) = self.pages.numbers(from);
-        if (from.start().0 ^ to.start().0) % huge != 0 {
+        if !(from.start().0 ^ to.start().0).is_multiple_of(huge) {
             self.pages.break_huge_in(first, end, change);
         }
         let (new_first, _) = self.pages.numbers(to);

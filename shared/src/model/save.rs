@@ -1,8 +1,8 @@
 //! An address space as bytes: what a keyframe of a `.pscope` file holds. See `docs/trace-format.md`.
 
+use super::AddressSpace;
 use super::pages::Entry;
 use super::vma::Vma;
-use super::AddressSpace;
 use crate::addr::{Addr, PageSize};
 use crate::mapping::{Attributes, Backing, Object, Protection, Sharing};
 use crate::names::VmFlags;
@@ -131,7 +131,15 @@ fn save_vma(vma: &Vma, start: u64, to: &mut Vec<u8>, texts: &mut Texts) {
         Backing::Kernel(_) => 5,
     };
     let unknown = flags.unknown();
-    let bits = [p.read, p.write, p.execute, *sharing == Sharing::Shared, vma.inherited, !unknown.is_empty(), vma.guarded];
+    let bits = [
+        p.read,
+        p.write,
+        p.execute,
+        *sharing == Sharing::Shared,
+        vma.inherited,
+        !unknown.is_empty(),
+        vma.guarded,
+    ];
     let bits = bits.iter().enumerate().fold(0, |sum, (i, bit)| sum | u64::from(*bit) << i);
     put(to, bits | kind << 7);
     match backing {

@@ -99,7 +99,8 @@ fn a_file_is_faulted_in_by_each() {
     assert_eq!(film.states(2, 16)[0], Untouched, "page tables of shared memory are not copied");
     film.write(2, 16);
     assert_eq!(film.states(2, 16)[0], FileDirty);
-    let remove = Advise { asked: asked(pages(16, 4)), range: pages(16, 4), advice: Advice::Remove };
+    let remove =
+        Advise { asked: asked(pages(16, 4)), range: pages(16, 4), advice: crate::event::Advice::Remove };
     film.happens(1, EventKind::Advise(remove));
     assert_eq!((film.states(1, 16)[0], film.states(2, 16)[0]), (Untouched, Untouched));
 }
