@@ -2,6 +2,7 @@
 //! kept beside them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
 
 /// Defines a set of named bits with unknown names kept; bit `i` has the `i`th name.
 macro_rules! named_bits {
@@ -10,7 +11,7 @@ macro_rules! named_bits {
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $set {
             bits: u64,
-            unknown: Option<Box<[String]>>,
+            unknown: Option<Arc<Vec<String>>>,
         }
 
         impl $set {
@@ -50,7 +51,7 @@ macro_rules! named_bits {
             }
             /// The names that this version does not know.
             pub fn unknown(&self) -> &[String] {
-                self.unknown.as_deref().unwrap_or_default()
+                self.unknown.as_deref().map_or(&[], Vec::as_slice)
             }
             /// All names, the known ones first.
             pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -87,7 +88,10 @@ macro_rules! named_bits {
 }
 
 /// The bits of the known names, and the unknown names.
-fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (u64, Option<Box<[String]>>) {
+fn split<S: AsRef<str>>(
+    known: &[&str],
+    names: impl IntoIterator<Item = S>,
+) -> (u64, Option<Arc<Vec<String>>>) {
     let (mut bits, mut unknown) = (0, Vec::new());
     for name in names {
         match known.iter().position(|k| *k == name.as_ref()) {
@@ -95,7 +99,7 @@ fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (
             None => unknown.push(name.as_ref().to_owned()),
         }
     }
-    (bits, (!unknown.is_empty()).then(|| unknown.into_boxed_slice()))
+    (bits, (!unknown.is_empty()).then(|| Arc::new(unknown)))
 }
 
 named_bits! {

@@ -90,6 +90,9 @@ impl Liberty {
         if anonymous && populates && was_huge && kernel & wire::HUGE == 0 {
             return Some("no huge page: the block has a page table already, or there is no memory for it");
         }
+        if of_file && self.collapsed && populates && around && kernel & wire::HUGE != 0 {
+            return Some("MADV_COLLAPSE: a huge folio may be mapped as one later on");
+        }
         if !anonymous && came && populates && around {
             return Some("fault-around");
         }

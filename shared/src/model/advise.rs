@@ -79,10 +79,11 @@ impl AddressSpace {
                 self.modify(part, &mut edit, change);
             } else if populates {
                 let touch = if *advice == Advice::PopulateWrite { Touch::Write } else { Touch::Read };
-                uncertain |= failed && !vma.is_anonymous();
+                let may_end = failed && !vma.is_anonymous();
                 if !self.populate_in((s, e), part, touch, uncertain, change) {
                     return;
                 }
+                uncertain |= may_end;
             } else {
                 self.advise_pages(part, advice, change);
             }
@@ -309,7 +310,7 @@ impl AddressSpace {
             if !vma.is_accessible() {
                 return;
             }
-            uncertain |= !vma.is_anonymous();
+            let of_file = !vma.is_anonymous();
             let write = vma.is_private() && vma.attributes.protection.write;
             let touch = if write { Touch::Write } else { Touch::Read };
             let Some(part) = range(at, e.min(within.end().0)) else { return };
@@ -317,6 +318,7 @@ impl AddressSpace {
             if !self.populate_in((s, e), part, touch, uncertain, change) {
                 return;
             }
+            uncertain |= of_file;
         }
     }
 

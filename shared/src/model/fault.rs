@@ -230,6 +230,13 @@ impl AddressSpace {
         }
     }
 
+    /// A page of its own was seen, however it came.
+    pub(super) fn give_private_anon(&mut self, addr: u64) {
+        if self.vmas.get(addr).is_some_and(|v| v.2.is_private()) {
+            self.give_anon(addr);
+        }
+    }
+
     pub(super) fn new_anon(&mut self) -> u32 {
         self.next_anon = self.next_anon.wrapping_add(1).max(1);
         self.next_anon
@@ -308,13 +315,17 @@ impl AddressSpace {
         if traits.anonymous && !uncertain {
             self.touch_in(vma, traits, (first, end), touch, change);
         } else {
-            if touch == Touch::Write && traits.private && first < end {
+            // What nobody knows to have been reached belongs together with others when its pages are seen.
+            if touch == Touch::Write && traits.private && first < end && !uncertain {
                 self.give_anon(from);
             }
             let runs: Vec<_> = self.pages.all(first, end).collect();
             for (s, e, before) in runs {
                 if traits.after(before.state, touch).is_some() {
-                    self.pages.set(s, e, Entry::inferred(PageState::Unknown), change);
+                    // As long as nobody knows that it was copied, those who share it are not alone.
+                    let share = if uncertain { before.share } else { 0 };
+                    let entry = Entry { share, ..Entry::inferred(PageState::Unknown) };
+                    self.pages.set(s, e, entry, change);
                 }
             }
         }

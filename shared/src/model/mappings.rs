@@ -75,6 +75,10 @@ impl AddressSpace {
                 self.next_object += 1;
                 (object, offset) = (self.next_object, 0);
             }
+        } else if backing.object().is_some_and(|o| o.path.starts_with("/SYSV")) {
+            // Each shmat opens the segment anew, and mappings of two opened files do not become one.
+            self.next_object += 1;
+            object = self.next_object;
         }
         let attributes = Attributes { protection, sharing, backing, offset, flags: flags.with(bits) };
         Vma { attributes, anon: 0, inherited: false, guarded: false, object }
@@ -85,9 +89,16 @@ impl AddressSpace {
         self.place_joining(at, vma, join, false, change);
     }
 
-    /// `vma_merge_new_range` and `vma_merge_existing_range`. `exists` when the mapping was here before and only its
-    /// flags are new; then it vanishes in its neighbours, if it may.
-    fn place_joining(&mut self, at: Range, mut vma: Vma, join: Join, exists: bool, change: &mut Change) {
+    /// `vma_merge_new_range`, `vma_merge_existing_range` and `vma_merge_copy`. `exists` when the mapping was here before,
+    /// with other flags or at another place.
+    pub(super) fn place_joining(
+        &mut self,
+        at: Range,
+        mut vma: Vma,
+        join: Join,
+        exists: bool,
+        change: &mut Change,
+    ) {
         let (start, end) = (at.start().0, at.end().0);
         let (left, right) = self.vmas.around(start);
         let left = left.filter(|(s, e, left)| {

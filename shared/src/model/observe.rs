@@ -94,6 +94,9 @@ impl AddressSpace {
             // Whether a page that the kernel says is shared is so by a fork that was followed, stays known.
             let known: Vec<_> = self.pages.known(s, e).filter(|r| r.2.share != 0).collect();
             self.pages.set(s, e, entry.advanced(s - first), change);
+            if entry.state == PageState::Private {
+                self.give_private_anon(part.start().0);
+            }
             if entry.state == PageState::CopyPending {
                 for (from, to, old) in known {
                     let kept = Entry { share: old.share, ..entry.advanced(from - first) };

@@ -134,7 +134,7 @@ impl AddressSpace {
             self.pages.break_huge(at / self.page_size.bytes(), change);
         }
         let steps = change.mappings.len();
-        self.place(to, copy, Join::Both, change);
+        self.place_joining(to, copy, Join::Both, true, change);
         change.mappings.truncate(steps);
         self.move_states(from, to, change);
         change.mappings.push(MappingChange::Moved { from, to });
