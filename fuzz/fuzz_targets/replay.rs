@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pagescope_shared::jsonl::read;
+use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::World;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(trace) = read(bytes) else { return };
-    let page_size = trace.header.page_size;
-    let mut timeline = Timeline::new(trace);
+    let Ok(store) = Store::open(bytes.to_vec()) else { return };
+    let page_size = store.header().page_size;
+    let mut timeline = Timeline::open(store);
     let end = timeline.end();
     for to in [end / 2, end, 0, end / 3] {
         timeline.seek(to);

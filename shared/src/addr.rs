@@ -73,6 +73,9 @@ pub struct Range {
 }
 
 impl Range {
+    /// The first byte of all: what stands where no range is meant.
+    pub(crate) const FIRST_BYTE: Self = Self { start: Addr(0), end: Addr(1) };
+
     /// `start..end`, in bytes. Fails when it would be empty.
     pub fn new(start: Addr, end: Addr) -> Result<Self, AddrError> {
         if start < end { Ok(Self { start, end }) } else { Err(AddrError::Empty(start, end)) }

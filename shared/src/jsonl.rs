@@ -6,7 +6,9 @@ mod read;
 mod write;
 
 pub(crate) use fields::take_fields;
-pub use read::{Problem, ReadError, Reason, Trace, read};
+pub use read::read;
+pub(crate) use read::{Line, Lines, check, kind_from, parse_header};
+pub(crate) use write::kind_text;
 pub use write::{event_line, header_line};
 
 /// No line may be longer, in bytes: a snapshot of 100,000 mappings fits.

@@ -1,7 +1,7 @@
 //! What pagescope is about, with no I/O: addresses, mappings, page states, events, the trace
 //! format and the model that replays it.
 //!
-//! Data flows one way: bytes of a trace -> [`jsonl::read`] -> [`event::Event`]s ->
+//! Data flows one way: bytes of a trace -> [`trace::read`] or a [`store::Store`] -> [`event::Event`]s ->
 //! [`model::AddressSpace::apply`] -> a [`model::Change`] that a view can show.
 //!
 //! Invariants: addresses are 64 bits wide on every target ([`addr::Addr`]), nothing here reads a
@@ -9,6 +9,7 @@
 
 pub mod addr;
 pub mod event;
+pub mod gz;
 pub mod header;
 pub mod interval;
 pub mod jsonl;
@@ -16,7 +17,9 @@ pub mod mapping;
 pub mod model;
 pub mod names;
 pub mod page;
+pub mod pscope;
 pub mod store;
 pub mod timeline;
+pub mod trace;
 mod varint;
 pub mod world;

@@ -1,44 +1,96 @@
-//! The events of a trace, block by block.
+//! The events of a trace, encoded, and decoded block by block where they are looked at.
 
-use crate::event::Event;
+use crate::event::{Event, EventKind, Extra, Lost};
+use crate::gz::{Gunzip, is_gzip};
 use crate::header::Header;
-use crate::jsonl::{Problem, Trace};
+use crate::jsonl::{Line, Lines, MAX_LINE_BYTES};
+use crate::pscope::{
+    BlockPlace, Density, Encoder, KeyframePlace, Options, Scan, block_events, is_pscope, scan,
+};
+use crate::trace::{Place, Problem, ReadError, Reason, Trace};
+use crate::world::World;
+use std::cell::{Ref, RefCell};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Events a block.
-const BLOCK_EVENTS: usize = 16_384;
+/// What decoded blocks may take, in bytes.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// How a trace is kept that came in another form.
+const KEPT: Options = Options { compression: 0, keyframes: false, block_events: 8192 };
 
 /// A trace that can be read at any position.
+///
+/// Memory: the bytes of a `.pscope`, or about 10 bytes an event of any other trace; beside them decoded blocks of 64 MiB
+/// at most.
 #[derive(Clone, Debug)]
 pub struct Store {
-    header: Header,
-    problems: Vec<Problem>,
-    blocks: Vec<Arc<Vec<Event>>>,
+    bytes: Arc<Vec<u8>>,
+    scan: Arc<Scan>,
     len: usize,
+    state: RefCell<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    problems: Vec<Problem>,
+    /// Blocks whose problem is known.
+    damaged: BTreeSet<usize>,
+    /// Decoded blocks, the one used last first.
+    blocks: VecDeque<(usize, Arc<Vec<Event>>)>,
+    /// What they take.
+    cost: usize,
 }
 
 impl Store {
-    /// A trace that was read as a whole.
-    pub fn from_trace(trace: Trace) -> Self {
-        let len = trace.events.len();
-        let mut events = trace.events.into_iter();
-        let mut blocks = Vec::new();
-        loop {
-            let block: Vec<Event> = events.by_ref().take(BLOCK_EVENTS).collect();
-            if block.is_empty() {
-                break;
-            }
-            blocks.push(Arc::new(block));
+    /// A trace from its bytes, in whichever form they are: the content tells.
+    ///
+    /// # Errors
+    /// When there is no header, or one of a newer version. Anything wrong after that is a [`Problem`].
+    pub fn open(bytes: Vec<u8>) -> Result<Self, ReadError> {
+        if is_pscope(&bytes) {
+            let scan = scan(&bytes)?;
+            return Ok(Self::of(bytes, scan));
         }
-        Self { header: trace.header, problems: trace.problems, blocks, len }
+        let mut intake = Intake::default();
+        if is_gzip(&bytes) {
+            intake.take_gzip(&bytes)?;
+        } else {
+            intake.take(&bytes)?;
+        }
+        intake.finish()
     }
+
+    /// A trace that was read as a whole.
+    ///
+    /// # Errors
+    /// A header that cannot be written.
+    pub fn from_trace(trace: &Trace) -> Result<Self, ReadError> {
+        let mut intake =
+            Intake { lines: Lines::default(), encoder: None, bytes: Vec::new(), rest: Vec::new() };
+        intake.begin(&trace.header)?;
+        intake.lines.problems.clone_from(&trace.problems);
+        for (event, line) in trace.events.iter().zip(2..) {
+            intake.push(event, Place::Line(line));
+        }
+        intake.finish()
+    }
+
+    fn of(bytes: Vec<u8>, mut scan: Scan) -> Self {
+        let problems = std::mem::take(&mut scan.problems);
+        let len = scan.blocks.last().map_or(0, |last| last.position + u64::from(last.events));
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let state = RefCell::new(State { problems, ..State::default() });
+        Self { bytes: Arc::new(bytes), scan: Arc::new(scan), len, state }
+    }
+
     /// What recorded it.
     pub fn header(&self) -> &Header {
-        &self.header
+        &self.scan.header
     }
-    /// What the reader left out.
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
+    /// What could not be read, as far as it was looked at.
+    pub fn problems(&self) -> Ref<'_, [Problem]> {
+        Ref::map(self.state.borrow(), |state| state.problems.as_slice())
     }
     /// How many events there are.
     pub fn len(&self) -> usize {
@@ -50,31 +102,192 @@ impl Store {
     }
     /// How many blocks there are.
     pub fn block_count(&self) -> usize {
-        self.blocks.len()
+        self.scan.blocks.len()
     }
+    /// What happened where and when, if the trace says so in short.
+    pub fn density(&self) -> &Density {
+        &self.scan.density
+    }
+    /// How many bytes the encoded events take.
+    pub fn encoded_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The block that holds an event.
     pub fn block_of(&self, position: usize) -> Option<usize> {
-        (position < self.len).then_some(position / BLOCK_EVENTS)
+        let position = u64::try_from(position).ok()?;
+        let next = self.scan.blocks.partition_point(|b| b.position <= position);
+        let index = next.checked_sub(1)?;
+        let block = self.scan.blocks.get(index)?;
+        (position - block.position < block.events.into()).then_some(index)
     }
     /// The position of a block's first event.
     pub fn block_start(&self, block: usize) -> usize {
-        (block * BLOCK_EVENTS).min(self.len)
+        self.scan.blocks.get(block).map_or(self.len, |b| usize::try_from(b.position).unwrap_or(usize::MAX))
     }
+
     /// A block's events.
     pub fn block(&self, block: usize) -> Option<Arc<Vec<Event>>> {
-        self.blocks.get(block).cloned()
+        let mut state = self.state.borrow_mut();
+        if let Some(at) = state.blocks.iter().position(|(index, _)| *index == block) {
+            let found = state.blocks.remove(at)?;
+            let events = Arc::clone(&found.1);
+            state.blocks.push_front(found);
+            return Some(events);
+        }
+        let place = self.scan.blocks.get(block)?;
+        let (mut events, problem) = block_events(&self.bytes, &self.scan, place);
+        if let Some(problem) = problem {
+            fill_up(&mut events, place);
+            if state.damaged.insert(block) {
+                state.problems.push(problem);
+            }
+        }
+        let events = Arc::new(events);
+        state.cost = state.cost.saturating_add(cost(&events));
+        state.blocks.push_front((block, Arc::clone(&events)));
+        while state.cost > CACHE_BYTES && state.blocks.len() > 1 {
+            let Some((_, old)) = state.blocks.pop_back() else { break };
+            state.cost = state.cost.saturating_sub(cost(&old));
+        }
+        Some(events)
     }
+
     /// How many events happened before `time_ns`.
     pub fn find_time(&self, time_ns: u64) -> usize {
-        self.partition(|e| e.time_ns < time_ns)
+        self.partition(|b| b.time_ns < time_ns, |e| e.time_ns < time_ns)
     }
     /// How many events have a lower sequence number.
     pub fn find_seq(&self, seq: u64) -> usize {
-        self.partition(|e| e.seq < seq)
+        self.partition(|b| b.seq < seq, |e| e.seq < seq)
     }
-    fn partition(&self, below: impl Fn(&Event) -> bool) -> usize {
-        let block = self.blocks.partition_point(|b| b.first().is_some_and(&below)).saturating_sub(1);
-        let inside = self.blocks.get(block).map_or(0, |b| b.partition_point(&below));
-        self.block_start(block) + inside
+    fn partition(&self, block: impl Fn(&BlockPlace) -> bool, event: impl Fn(&Event) -> bool) -> usize {
+        let index = self.scan.blocks.partition_point(block).saturating_sub(1);
+        let inside = self.block(index).map_or(0, |events| events.partition_point(event));
+        self.block_start(index).saturating_add(inside)
+    }
+
+    /// Where [`Self::keyframe`] is.
+    pub fn keyframe_before(&self, position: usize) -> Option<usize> {
+        usize::try_from(self.keyframe_place(position)?.position).ok()
+    }
+
+    fn keyframe_place(&self, position: usize) -> Option<&KeyframePlace> {
+        let at = u64::try_from(position).ok()?;
+        let next = self.scan.keyframes.partition_point(|k| k.position <= at);
+        self.scan.keyframes.get(next.checked_sub(1)?)
+    }
+
+    /// The last world that the trace itself holds at or before `position`, with its position.
+    pub fn keyframe(&self, position: usize) -> Option<(usize, World)> {
+        let place = self.keyframe_place(position)?;
+        let world = crate::pscope::keyframe(&self.bytes, &self.scan, place)?;
+        Some((usize::try_from(place.position).ok()?, world))
+    }
+}
+
+/// What a decoded block takes, in bytes, about: what events point to is on top.
+fn cost(events: &[Event]) -> usize {
+    size_of_val(events).saturating_add(1024)
+}
+
+/// What could not be read of a block was lost, and positions stay what they are.
+fn fill_up(events: &mut Vec<Event>, place: &BlockPlace) {
+    let mut last = events
+        .last()
+        .map_or((place.seq.wrapping_sub(1), place.time_ns, 0, 0), |e| (e.seq, e.time_ns, e.pid, e.tid));
+    let all = usize::try_from(place.events).unwrap_or(usize::MAX);
+    while events.len() < all {
+        last.0 = last.0.wrapping_add(1);
+        let (seq, time_ns, pid, tid) = last;
+        let lost = Lost { count: 1, reason: "its block in the trace is damaged".to_owned() };
+        let kind = EventKind::Lost(Box::new(lost));
+        events.push(Event { seq, time_ns, pid, tid, kind, extra: Extra::NONE });
+    }
+}
+
+/// Lines that become blocks.
+#[derive(Default)]
+struct Intake {
+    lines: Lines,
+    encoder: Option<Encoder>,
+    bytes: Vec<u8>,
+    /// The beginning of a line whose end has not come yet.
+    rest: Vec<u8>,
+}
+
+impl Intake {
+    fn take(&mut self, mut text: &[u8]) -> Result<(), ReadError> {
+        while !text.is_empty() {
+            let Some(end) = text.iter().position(|&b| b == b'\n') else {
+                // A line that is too long is kept as far as it takes to say so.
+                let room = (MAX_LINE_BYTES + 1).saturating_sub(self.rest.len());
+                self.rest.extend(text.iter().take(room));
+                break;
+            };
+            let (line, more) = text.split_at(end + 1);
+            text = more;
+            if self.rest.is_empty() {
+                self.line(line)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.rest);
+                whole.extend_from_slice(line);
+                self.line(&whole)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_gzip(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
+        let mut from = Gunzip::new(bytes);
+        loop {
+            match from.next_chunk() {
+                Ok(Some(chunk)) => self.take(chunk)?,
+                Ok(None) => return Ok(()),
+                Err(problem) if self.encoder.is_none() && self.rest.is_empty() => {
+                    return Err(ReadError::NoGzip(problem.reason));
+                }
+                Err(problem) => {
+                    self.lines.problems.push(problem);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, raw: &[u8]) -> Result<(), ReadError> {
+        match self.lines.read(raw)? {
+            Some(Line::Header(header)) => self.begin(&header)?,
+            Some(Line::Event(event)) => self.push(&event, self.lines.place()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, header: &Header) -> Result<(), ReadError> {
+        let encoder = Encoder::new(header, KEPT).map_err(|e| ReadError::NoHeader(e.to_string()))?;
+        self.encoder = Some(encoder);
+        Ok(())
+    }
+
+    fn push(&mut self, event: &Event, place: Place) {
+        let Some(encoder) = &mut self.encoder else { return };
+        if let Err(why) = encoder.push(event) {
+            let reason = Reason::NotAnEvent(why.to_string());
+            self.lines.problems.push(Problem { place, reason });
+        }
+        self.bytes.append(&mut encoder.take());
+    }
+
+    fn finish(mut self) -> Result<Store, ReadError> {
+        let rest = std::mem::take(&mut self.rest);
+        if !rest.is_empty() {
+            self.line(&rest)?;
+        }
+        let encoder = self.encoder.ok_or(ReadError::Empty)?;
+        self.bytes.extend(encoder.finish());
+        let mut scan = scan(&self.bytes)?;
+        scan.problems.extend(self.lines.problems);
+        Ok(Store::of(self.bytes, scan))
     }
 }

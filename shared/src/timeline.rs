@@ -9,11 +9,12 @@ pub use series::{Sample, Series};
 
 use crate::event::{Event, EventKind, Step};
 use crate::header::Header;
-use crate::jsonl::{Problem, Trace};
 use crate::model::Change;
 use crate::store::Store;
+use crate::trace::{Problem, ReadError, Trace};
 use crate::world::World;
 use keyframes::{Keyframe, Keyframes};
+use std::cell::Ref;
 use std::sync::Arc;
 
 /// The events of a trace and the world at one position among them. Position `n` is the moment after the first `n`
@@ -46,10 +47,13 @@ struct Moment {
 
 impl Timeline {
     /// A trace that was read whole, gone through, at position 0.
-    pub fn new(trace: Trace) -> Self {
-        let mut timeline = Self::open(Store::from_trace(trace));
-        while timeline.explore(usize::MAX) < timeline.end() {}
-        timeline
+    ///
+    /// # Errors
+    /// A header that cannot be written.
+    pub fn new(trace: &Trace) -> Result<Self, ReadError> {
+        let mut timeline = Self::open(Store::from_trace(trace)?);
+        timeline.explore(usize::MAX);
+        Ok(timeline)
     }
 
     /// A trace at position 0, not gone through yet.
@@ -138,8 +142,8 @@ impl Timeline {
         let now = self.now.position;
         (now.saturating_sub(most)..now).rev().map_while(|at| Some((at, self.event_at(at)?)))
     }
-    /// What the reader left out.
-    pub fn problems(&self) -> &[Problem] {
+    /// What could not be read, as far as it was looked at.
+    pub fn problems(&self) -> Ref<'_, [Problem]> {
         self.store.problems()
     }
     /// How many events lie before this moment.
@@ -178,12 +182,12 @@ impl Timeline {
     /// Goes to any position; past the end means the end.
     pub fn seek(&mut self, to: usize) {
         let to = to.min(self.end());
-        if to > self.explored.position {
+        if to > self.explored.position && !self.jump(to) {
             self.explore(to - self.explored.position);
             self.now = self.explored.clone();
             return;
         }
-        let keyframe = self.keyframes.before(to);
+        let keyframe = self.keyframes.before(to).filter(|_| to <= self.explored.position);
         if let Some(Keyframe { position, world, change }) = keyframe
             && (to < self.now.position || *position > self.now.position)
         {
@@ -200,6 +204,17 @@ impl Timeline {
             }
             self.now.position += events.len();
         }
+    }
+
+    /// Goes near a moment that the trace has not been gone through to, if the trace itself holds a world there.
+    fn jump(&mut self, to: usize) -> bool {
+        let known = if self.now.position <= to { self.now.position } else { 0 };
+        let held = self.store.keyframe_before(to).filter(|at| *at > self.explored.position.max(known));
+        match held.and_then(|_| self.store.keyframe(to)) {
+            Some((position, world)) => self.now = Moment { position, world, change: Change::default() },
+            None => return known > self.explored.position,
+        }
+        true
     }
 
     /// Goes to the moment just before the first event at or after `time_ns`.

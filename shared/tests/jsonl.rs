@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use pagescope_shared::event::EventKind;
-use pagescope_shared::jsonl::{ReadError, Reason, event_line, header_line, read};
+use pagescope_shared::jsonl::{event_line, header_line, read};
+use pagescope_shared::trace::{Place, ReadError, Reason};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 #[cfg(target_arch = "wasm32")]
@@ -48,7 +49,7 @@ fn unknown_fields_and_kinds_are_kept() {
 fn the_golden_trace_replays() {
     use pagescope_shared::addr::Addr;
     use pagescope_shared::page::PageState::{Private, Untouched};
-    let mut timeline = pagescope_shared::timeline::Timeline::new(read(GOLDEN.as_bytes()).unwrap());
+    let mut timeline = pagescope_shared::timeline::Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
     for (position, expected) in [(4, Some(Untouched)), (7, Some(Private)), (9, None), (5, Some(Untouched))] {
         timeline.seek(position);
         let space = timeline.world().space(4242).unwrap();

@@ -3,7 +3,7 @@
 use crate::msg::Msg;
 use crate::player::{Motion, brisk_pause_before, pause_before};
 use pagescope_shared::addr::Addr;
-use pagescope_shared::jsonl;
+use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
 
 /// What the stage shows.
@@ -122,19 +122,22 @@ impl App {
 
     fn load(&mut self, name: String, bytes: Result<Vec<u8>, String>, autoplay: bool) {
         self.loading = None;
-        let read = bytes.and_then(|bytes| jsonl::read(&bytes).map_err(|e| format!("{name}: {e}")));
+        let read = bytes.and_then(|bytes| Store::open(bytes).map_err(|e| format!("{name}: {e}")));
         match read {
             // What was shown stays: a bad file costs nothing.
             Err(reason) => self.error = Some(reason),
-            Ok(trace) => {
-                let plays = autoplay && trace.header.lesson.is_some() && !self.reduced_motion;
-                self.error = trace.problems.first().map(|first| {
-                    let more = trace.problems.len() - 1;
-                    let rest =
-                        if more == 0 { String::new() } else { format!(" ({more} more lines like it)") };
+            Ok(store) => {
+                let mut timeline = Timeline::open(store);
+                timeline.explore(usize::MAX);
+                let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion;
+                let problems = timeline.problems();
+                self.error = problems.first().map(|first| {
+                    let more = problems.len() - 1;
+                    let rest = if more == 0 { String::new() } else { format!(" ({more} more like it)") };
                     format!("{name} is damaged; everything else in it is shown. {first}{rest}")
                 });
-                self.timeline = Some(Timeline::new(trace));
+                drop(problems);
+                self.timeline = Some(timeline);
                 self.name = name;
                 self.focus = Focus::Follow;
                 self.jump(self.first_position());

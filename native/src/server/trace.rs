@@ -1,7 +1,7 @@
 //! The trace that is shown.
 
 use anyhow::{Context, Result};
-use pagescope_shared::jsonl;
+use pagescope_shared::trace;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -13,10 +13,13 @@ use std::path::Path;
 pub(super) fn check(path: &Path) -> Result<String> {
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-    let trace = jsonl::read(&bytes).with_context(|| format!("{shown} cannot be shown"))?;
+    let trace = trace::read(&bytes).with_context(|| format!("{shown} cannot be shown"))?;
     if let Some(first) = trace.problems.first() {
-        let lines = if trace.problems.len() == 1 { "line" } else { "lines" };
-        eprintln!("warning: {} {lines} of {shown} left out: {first}", trace.problems.len());
+        let more = match trace.problems.len() - 1 {
+            0 => String::new(),
+            more => format!(" ({more} more like it)"),
+        };
+        eprintln!("warning: {shown} is damaged; everything else in it is shown. {first}{more}");
     }
     let name = path.file_name().with_context(|| format!("{shown} has no file name"))?;
     Ok(name.to_string_lossy().into_owned())

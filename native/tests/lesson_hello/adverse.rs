@@ -77,7 +77,7 @@ fn a_munmap_that_does_nothing_is_found_out() {
     assert!(!kinds(&trace).contains(&"unmap"), "what did not happen is not recorded");
 }
 
-fn observed(trace: &jsonl::Trace) -> Vec<&Observed> {
+fn observed(trace: &Trace) -> Vec<&Observed> {
     let mut all = Vec::new();
     for event in &trace.events {
         if let EventKind::Observed(observed) = &event.kind {

@@ -6,10 +6,11 @@ mod adverse;
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::header::Capability;
-use pagescope_shared::jsonl::{self, Trace};
+use pagescope_shared::jsonl;
 use pagescope_shared::model::AddressSpace;
 use pagescope_shared::page::{PageState, Provenance};
 use pagescope_shared::timeline::Timeline;
+use pagescope_shared::trace::Trace;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -61,7 +62,7 @@ fn performed_recorded_and_replayed() {
     let root = shows_frames();
     assert_eq!(trace.header.capabilities.contains(&Capability::Frames), root);
     let pid = trace.events[0].pid;
-    let mut timeline = Timeline::new(trace);
+    let mut timeline = Timeline::new(&trace).unwrap();
     let mut seen = Vec::new();
     for position in 1..=timeline.end() {
         timeline.seek(position);

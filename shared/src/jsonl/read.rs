@@ -2,122 +2,98 @@
 
 use super::{MAX_LINE_BYTES, take_fields};
 use crate::addr::PageSize;
-use crate::event::{Event, EventKind, Lock, Unlock};
+use crate::event::{Event, EventKind, Extra, Lock, Unlock};
 use crate::header::{FORMAT, Header, VERSION};
+use crate::trace::{Place, Problem, ReadError, Reason, Trace};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-/// A trace that was read: all that could be, and every problem on the way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trace {
-    /// What recorded it.
-    pub header: Header,
-    /// In the order of the file, `seq` counting up.
-    pub events: Vec<Event>,
-    /// What was left out, by line.
-    pub problems: Vec<Problem>,
-}
-
-/// Why a trace cannot be read at all.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// Nothing in it.
-    #[error("the trace is empty")]
-    Empty,
-    /// The first line is no header.
-    #[error("line 1 is not the header of a pagescope trace: {0}")]
-    NoHeader(String),
-    /// Written by a newer program.
-    #[error(
-        "the trace has format version {found}, and this program reads up to {VERSION}: \
-         open it with a newer pagescope"
-    )]
-    TooNew {
-        /// The version in the header.
-        found: u32,
-    },
-}
-
-/// One line that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct Problem {
-    /// Counted from 1; the header's is 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: Reason,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The file ends inside it.
-    #[error("the file ends in the middle of this line; everything before it was read")]
-    Torn,
-    /// Not UTF-8 text.
-    #[error("not UTF-8 text")]
-    NotText,
-    /// Too long.
-    #[error("longer than {MAX_LINE_BYTES} bytes")]
-    TooLong,
-    /// Not JSON, or fields missing or wrong.
-    #[error("{0}")]
-    NotAnEvent(String),
-    /// Does not count up.
-    #[error("sequence number {found} follows {previous}: they must count up")]
-    OutOfOrder {
-        /// This line's.
-        found: u64,
-        /// The line's before it.
-        previous: u64,
-    },
-    /// Not in whole pages, or runs past the end of what was observed.
-    #[error("{0}")]
-    Impossible(&'static str),
-}
 
 /// Reads a whole trace from its bytes.
 ///
 /// # Errors
 /// When there is no header, or one of a newer version. Anything wrong after that is a [`Problem`].
 pub fn read(bytes: &[u8]) -> Result<Trace, ReadError> {
-    let mut lines = bytes.split_inclusive(|&b| b == b'\n').zip(1u64..);
-    let (first, _) = lines.next().ok_or(ReadError::Empty)?;
-    let header = read_header(first)?;
-    let mut trace = Trace { header, events: Vec::new(), problems: Vec::new() };
-    for (raw, line) in lines {
-        if raw.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        match read_event(raw, &trace.header, trace.events.last().map(|e| e.seq)) {
-            Ok(event) => trace.events.push(event),
-            Err(reason) => trace.problems.push(Problem { line, reason }),
+    let mut lines = Lines::default();
+    let (mut header, mut events) = (None, Vec::new());
+    for raw in bytes.split_inclusive(|&b| b == b'\n') {
+        match lines.read(raw)? {
+            Some(Line::Header(found)) => header = Some(*found),
+            Some(Line::Event(event)) => events.push(event),
+            None => {}
         }
     }
-    Ok(trace)
+    Ok(Trace { header: header.ok_or(ReadError::Empty)?, events, problems: lines.problems })
+}
+
+/// Reads line after line.
+#[derive(Default)]
+pub(crate) struct Lines {
+    line: u64,
+    page_size: Option<PageSize>,
+    previous: Option<u64>,
+    /// What was left out so far.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// What a line holds.
+pub(crate) enum Line {
+    Header(Box<Header>),
+    Event(Event),
+}
+
+impl Lines {
+    /// Where the line is that was read last.
+    pub(crate) fn place(&self) -> Place {
+        Place::Line(self.line)
+    }
+
+    /// The next line, with its line break unless it is the last one.
+    pub(crate) fn read(&mut self, raw: &[u8]) -> Result<Option<Line>, ReadError> {
+        self.line += 1;
+        let Some(page_size) = self.page_size else {
+            let header = read_header(raw)?;
+            self.page_size = Some(header.page_size);
+            return Ok(Some(Line::Header(Box::new(header))));
+        };
+        if raw.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        match read_event(raw, page_size, self.previous) {
+            Ok(event) => {
+                self.previous = Some(event.seq);
+                Ok(Some(Line::Event(event)))
+            }
+            Err(reason) => {
+                self.problems.push(Problem { place: self.place(), reason });
+                Ok(None)
+            }
+        }
+    }
 }
 
 fn read_header(raw: &[u8]) -> Result<Header, ReadError> {
-    /// What every version's header has.
-    #[derive(Deserialize)]
-    struct Probe {
-        format: String,
-        version: u32,
-    }
-    let no_header = |e: serde_json::Error| ReadError::NoHeader(e.to_string());
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err(ReadError::Empty);
     }
-    let probe: Probe = serde_json::from_slice(raw).map_err(no_header)?;
-    if probe.format != FORMAT {
-        let found: String = probe.format.chars().take(40).collect();
+    let fields: Map<String, Value> =
+        serde_json::from_slice(raw).map_err(|e| ReadError::NoHeader(e.to_string()))?;
+    parse_header(fields)
+}
+
+/// A header from its fields.
+pub(crate) fn parse_header(mut fields: Map<String, Value>) -> Result<Header, ReadError> {
+    let missing = |name: &str| ReadError::NoHeader(format!("missing field `{name}`"));
+    // What every version's header has.
+    let format = fields.get("format").ok_or_else(|| missing("format"))?.as_str().unwrap_or_default();
+    if format != FORMAT {
+        let found: String = format.chars().take(40).collect();
         return Err(ReadError::NoHeader(format!("its format is {found:?}, not {FORMAT:?}")));
     }
-    if probe.version > VERSION {
-        return Err(ReadError::TooNew { found: probe.version });
+    let version = fields.get("version").and_then(Value::as_u64).ok_or_else(|| missing("version"))?;
+    if version > u64::from(VERSION) {
+        return Err(ReadError::TooNew { found: u32::try_from(version).unwrap_or(u32::MAX) });
     }
-    let mut fields: Map<String, Value> = serde_json::from_slice(raw).map_err(no_header)?;
-    let mut header: Header = take_fields(&mut fields).map_err(no_header)?;
+    let mut header: Header = take_fields(&mut fields).map_err(|e| ReadError::NoHeader(e.to_string()))?;
     header.extra = fields;
     Ok(header)
 }
@@ -132,7 +108,7 @@ struct Envelope {
     kind: String,
 }
 
-fn read_event(raw: &[u8], header: &Header, previous: Option<u64>) -> Result<Event, Reason> {
+fn read_event(raw: &[u8], page_size: PageSize, previous: Option<u64>) -> Result<Event, Reason> {
     if raw.len() > MAX_LINE_BYTES {
         return Err(Reason::TooLong);
     }
@@ -148,12 +124,12 @@ fn read_event(raw: &[u8], header: &Header, previous: Option<u64>) -> Result<Even
         return Err(Reason::OutOfOrder { found: seq, previous });
     }
     let kind = EventKind::take(kind, &mut fields).map_err(not_an_event)?;
-    check(&kind, header.page_size)?;
+    check(&kind, page_size)?;
     Ok(Event { seq, time_ns: t, pid, tid, kind, extra: fields.into() })
 }
 
 /// What no kernel does: parts of pages, overlapping mappings, more states than pages.
-fn check(kind: &EventKind, size: PageSize) -> Result<(), Reason> {
+pub(crate) fn check(kind: &EventKind, size: PageSize) -> Result<(), Reason> {
     const PARTS: Reason = Reason::Impossible("a range that is not in whole pages");
     let whole = |range: crate::addr::Range| size.is_aligned(range.start()) && size.is_aligned(range.end());
     let observed = |o: &crate::event::Observed| match (whole(o.range), o.fits(size)) {
@@ -184,6 +160,17 @@ fn check(kind: &EventKind, size: PageSize) -> Result<(), Reason> {
         }
         _ => Ok(()),
     }
+}
+
+/// A kind and the fields that it does not know, from the text of [`super::kind_text`].
+pub(crate) fn kind_from(text: &[u8]) -> Result<(EventKind, Extra), Reason> {
+    let not_an_event = |e: serde_json::Error| Reason::NotAnEvent(without_place(&e));
+    let mut fields: Map<String, Value> = serde_json::from_slice(text).map_err(not_an_event)?;
+    let Some(Value::String(name)) = fields.remove("kind") else {
+        return Err(Reason::NotAnEvent("missing field `kind`".to_owned()));
+    };
+    let kind = EventKind::take(name, &mut fields).map_err(not_an_event)?;
+    Ok((kind, fields.into()))
 }
 
 /// serde's message without its "at line 1 column 7": the line number is ours to say.

@@ -1,6 +1,6 @@
 //! Lines of a trace.
 
-use crate::event::Event;
+use crate::event::{Event, EventKind, Extra};
 use crate::header::Header;
 
 /// The header's line, with its line break.
@@ -26,6 +26,19 @@ pub fn event_line(event: &Event) -> Result<String, serde_json::Error> {
     let extra = event.extra.fields().map(serde_json::to_string).transpose()?.unwrap_or_default();
     let parts = [serde_json::to_string(&envelope)?, event.kind.fields_json()?, extra];
     Ok(joined(&parts))
+}
+
+/// What an event is, without its envelope, as one JSON object.
+pub(crate) fn kind_text(kind: &EventKind, extra: &Extra) -> Result<String, serde_json::Error> {
+    #[derive(serde::Serialize)]
+    struct Name<'a> {
+        kind: &'a str,
+    }
+    let name = serde_json::to_string(&Name { kind: kind.name() })?;
+    let extra = extra.fields().map(serde_json::to_string).transpose()?.unwrap_or_default();
+    let mut text = joined(&[name, kind.fields_json()?, extra]);
+    text.truncate(text.trim_end().len());
+    Ok(text)
 }
 
 /// One line with the fields of several JSON objects, in their order.

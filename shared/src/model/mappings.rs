@@ -20,13 +20,7 @@ pub(super) enum Join {
 impl AddressSpace {
     pub(super) fn apply_map(&mut self, map: &Map, change: &mut Change) {
         let asked = &map.asked.flags;
-        // Without MAP_FIXED the kernel only takes free room.
-        if self.vmas.at_or_after(map.range.start().0).is_some_and(|(s, ..)| s < map.range.end().0) {
-            if !asked.has(CallFlags::MAP_FIXED) {
-                change.drift.push(Drift::Occupied(map.range));
-            }
-            self.unmap(map.range, change);
-        }
+        self.clear_way(map.range, asked.has(CallFlags::MAP_FIXED), change);
         let mut vma = self.new_vma(map);
         // What nobody can hold in memory is not locked.
         if vma.is_special() || vma.has(VmFlags::HUGETLB) {
@@ -39,6 +33,16 @@ impl AddressSpace {
         let populate = asked.has(CallFlags::MAP_POPULATE) && !asked.has(CallFlags::MAP_NONBLOCK);
         if locked || populate {
             self.populate(map.range, change);
+        }
+    }
+
+    /// What is in the way goes. Unless `fixed` the kernel only takes free room: how it became free nobody recorded.
+    pub(super) fn clear_way(&mut self, at: Range, fixed: bool, change: &mut Change) {
+        if self.vmas.at_or_after(at.start().0).is_some_and(|(s, ..)| s < at.end().0) {
+            if !fixed {
+                change.drift.push(Drift::Occupied(at));
+            }
+            self.unmap(at, change);
         }
     }
 
@@ -273,6 +277,7 @@ impl AddressSpace {
             self.unmap(gone, change);
         }
         let Some(grown) = range(old, new) else { return };
+        self.clear_way(grown, false, change);
         let protection = Protection { read: true, write: true, execute: false };
         let mut attributes = Attributes::anonymous(protection, Sharing::Private);
         attributes.backing = Backing::Heap;

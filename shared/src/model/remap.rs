@@ -1,6 +1,6 @@
 //! mremap(2): mm/mremap.c.
 
-use super::change::{Change, MappingChange};
+use super::change::{Change, Drift, MappingChange};
 use super::mappings::Join;
 use super::pages::Entry;
 use super::{AddressSpace, range};
@@ -85,6 +85,7 @@ impl AddressSpace {
         }
         let vma = vma.advanced(e - s);
         let locked = vma.has(VmFlags::LOCKED);
+        self.clear_way(added, false, change);
         let steps = change.mappings.len();
         self.place(added, vma, Join::Both, change);
         change.mappings.truncate(steps);
@@ -100,6 +101,11 @@ impl AddressSpace {
 
     /// `move_vma`, mapping by mapping where the range holds several (since Linux 6.17); holes stay holes.
     fn move_pages(&mut self, old: Range, new: Range, flags: &CallFlags, change: &mut Change) {
+        // The kernel refuses it, so nobody knows what happened.
+        if old.intersection(new).is_some() {
+            change.drift.push(Drift::Occupied(new));
+            return;
+        }
         let parts: Vec<(u64, u64)> = self
             .vmas
             .overlapping(old.start().0, old.end().0)
@@ -112,9 +118,7 @@ impl AddressSpace {
             let end = if e == old.end().0 { new.end().0 } else { e.wrapping_add(shift) };
             let Some(to) = range(s.wrapping_add(shift), end) else { continue };
             // What is in the way goes, but only where something comes.
-            if flags.has(CallFlags::MREMAP_FIXED) {
-                self.unmap(to, change);
-            }
+            self.clear_way(to, flags.has(CallFlags::MREMAP_FIXED), change);
             self.move_one(from, to, flags.has(CallFlags::MREMAP_DONTUNMAP), change);
         }
     }
