@@ -179,24 +179,27 @@ impl AddressSpace {
         let size = self.page_size.bytes();
         let huge = size / 8;
         let state = if touch == Touch::Write { PageState::Private } else { PageState::ZeroPage };
-        let mut page = run.0;
-        while page < run.1 {
-            let block = page - page % huge;
-            let fits = block * size >= vma.0 && (block + huge) * size <= vma.1;
-            if fits && self.pages.is_blank(block, block + huge) {
+        // The whole blocks that the touch and the mapping have in common.
+        let first = (run.0 - run.0 % huge).max((vma.0 / size).next_multiple_of(huge));
+        let last = run.1.next_multiple_of(huge).min(vma.1 / size / huge * huge);
+        let mut blank = Vec::new();
+        let mut at = first;
+        for (s, e, _) in self.pages.known(first, last.max(first)) {
+            blank.push((at, s));
+            at = e;
+        }
+        blank.push((at, last));
+        for (s, e) in blank {
+            let (s, e) = (s.next_multiple_of(huge), e / huge * huge);
+            if s < e {
                 // Before the kernel looks whether it takes the huge zero page, it prepares for a page of its own.
                 self.give_anon(vma.0);
-                let entry = Entry::inferred(state).with_flags(PageFlags::HUGE);
-                self.pages.set(block, block + huge, entry, change);
-                page = block + huge;
-            } else {
-                let end = if fits { (block + huge).min(run.1) } else { page + 1 };
-                let blank = self.pages.all(page, end).filter(|r| r.2.state == PageState::Untouched);
-                for (s, e, _) in blank.collect::<Vec<_>>() {
-                    self.pages.set(s, e, Entry::inferred(state), change);
-                }
-                page = end;
+                self.pages.set(s, e, Entry::inferred(state).with_flags(PageFlags::HUGE), change);
             }
+        }
+        let rest = self.pages.all(run.0, run.1).filter(|r| r.2.state == PageState::Untouched);
+        for (s, e, _) in rest.collect::<Vec<_>>() {
+            self.pages.set(s, e, Entry::inferred(state), change);
         }
     }
 
