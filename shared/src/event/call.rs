@@ -66,7 +66,7 @@ impl Map {
     pub fn hint_honoured(&self) -> bool {
         self.asked.addr == self.range.start()
     }
-    /// Whether the call was refused any other place: `MAP_FIXED` maps over what is there.
+    /// Whether it is memory that has no file behind it.
     pub fn is_anonymous(&self) -> bool {
         matches!(self.attributes.backing, Backing::Anonymous)
     }
@@ -269,7 +269,7 @@ pub struct Sync {
 }
 
 /// A call that failed. Some have changed a part of what they were asked to before they failed: `mprotect` stops at
-/// the first hole, `madvise` and `mlock` go on past it; the model follows those rules.
+/// the first hole, and so does `mlock`; `madvise` goes on past it; the model follows those rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// The call, such as `mmap`.
