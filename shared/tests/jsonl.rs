@@ -176,7 +176,7 @@ fn problems_say_where_and_why() {
         ),
         (
             "{\"seq\":0,\"t\":0,\"pid\":1,\"tid\":1,\"kind\":\"end\",\"count\":0",
-            "line 2: the file ends in the middle of this line",
+            "line 2: the file ends in the middle of it",
         ),
     ];
     for (bad, expected) in rows {

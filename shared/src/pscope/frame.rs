@@ -19,6 +19,9 @@ pub const FRAME_BYTES: usize = 48;
 /// How long the trailer is.
 pub const TRAILER_BYTES: usize = 20;
 
+/// Why the last frame of a recording that was cut off is none.
+pub(super) const CUT_OFF: Malformed = Malformed("a frame that ends too early");
+
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -146,7 +149,7 @@ impl Frame {
 
     /// The frame that begins at the first of `bytes`, and its payload as it stands there.
     pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<(Self, &[u8]), Malformed> {
-        let (header, rest) = bytes.split_first_chunk::<FRAME_BYTES>().ok_or(Malformed("no whole frame"))?;
+        let (header, rest) = bytes.split_first_chunk::<FRAME_BYTES>().ok_or(CUT_OFF)?;
         let (told, crc) = header.split_at(FRAME_BYTES - 4);
         let small =
             |at: usize| told.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
@@ -173,7 +176,7 @@ impl Frame {
             time_ns: large(36),
         };
         let stored = usize::try_from(frame.stored).unwrap_or(usize::MAX);
-        let payload = rest.get(..stored).ok_or(Malformed("a frame that ends too early"))?;
+        let payload = rest.get(..stored).ok_or(CUT_OFF)?;
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(told);
         hasher.update(payload);
