@@ -36,8 +36,12 @@ fn all(store: &Store) -> Vec<Event> {
 fn golden_v1_holds_what_its_text_holds() {
     let options = Options { block_events: 6, ..Options::default() };
     if std::env::var_os("PAGESCOPE_BLESS").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.pscope");
-        std::fs::write(path, encoded(&golden().header, &golden().events, options)).unwrap();
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let bytes = encoded(&golden().header, &golden().events, options);
+        std::fs::write(root.join("tests/golden/v1.pscope"), &bytes).unwrap();
+        // A fuzzer gets further with what is not compressed.
+        let plain = encoded(&golden().header, &golden().events, Options { compression: 0, ..options });
+        std::fs::write(root.join("../fuzz/corpus/pscope/plain.pscope"), plain).unwrap();
     }
     assert_eq!(read(GOLDEN).unwrap(), golden());
     let store = Store::open(GOLDEN.to_vec()).unwrap();

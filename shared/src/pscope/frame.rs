@@ -180,7 +180,8 @@ impl Frame {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(told);
         hasher.update(payload);
-        if hasher.finalize().to_le_bytes() != crc {
+        // A fuzzer would never get past it.
+        if hasher.finalize().to_le_bytes() != crc && !cfg!(fuzzing) {
             return Err(Malformed("the checksum is another"));
         }
         if frame.raw > limits.raw_bytes || frame.count > limits.block_events {
