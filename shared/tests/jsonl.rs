@@ -5,7 +5,7 @@
 
 use pagescope_shared::event::EventKind;
 use pagescope_shared::jsonl::{event_line, header_line, read};
-use pagescope_shared::trace::{Place, ReadError, Reason};
+use pagescope_shared::trace::{ReadError, Reason};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 #[cfg(target_arch = "wasm32")]
