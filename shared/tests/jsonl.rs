@@ -73,7 +73,7 @@ fn unknown_fields_and_kinds_are_kept() {
 fn the_golden_trace_replays() {
     use pagescope_shared::addr::Addr;
     use pagescope_shared::page::PageState::{Private, Untouched};
-    let mut timeline = pagescope_shared::timeline::Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
+    let mut timeline = pagescope_shared::timeline::Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
     for (position, expected) in [(4, Some(Untouched)), (7, Some(Private)), (9, None), (5, Some(Untouched))] {
         timeline.seek(position);
         let space = timeline.world().space(4242).unwrap();
