@@ -1,6 +1,7 @@
 //! What the file is made of: frames, each with a checksum, after a few magic bytes; a trailer at the end.
 
 use super::{FREE_BYTES, MAX_BLOCK_EVENTS, MAX_RATIO, MAX_RAW_BYTES, Malformed};
+use crate::crc::{self, Crc};
 use crate::gz::deflate;
 use flate2::{Compress, Decompress, FlushDecompress, Status};
 use serde::{Deserialize, Serialize};
@@ -90,13 +91,13 @@ pub(super) fn start() -> Vec<u8> {
 pub fn footer_offset(trailer: &[u8]) -> Option<u64> {
     let (offset, rest) = trailer.split_first_chunk::<8>()?;
     let (crc, end) = rest.split_first_chunk::<4>()?;
-    let sound = end == END_MAGIC && crc32fast::hash(offset) == u32::from_le_bytes(*crc);
+    let sound = end == END_MAGIC && crc::sum(offset) == u32::from_le_bytes(*crc);
     sound.then(|| u64::from_le_bytes(*offset))
 }
 
 pub(super) fn trailer(footer_offset: u64) -> Vec<u8> {
     let offset = footer_offset.to_le_bytes();
-    [&offset[..], &crc32fast::hash(&offset).to_le_bytes(), &END_MAGIC].concat()
+    [&offset[..], &crc::sum(&offset).to_le_bytes(), &END_MAGIC].concat()
 }
 
 /// Appends a frame to `out`. `frame` says what it is about; sizes and method are found here.
@@ -110,11 +111,11 @@ pub(super) fn put_frame(out: &mut Vec<u8>, frame: Frame, raw: &[u8], compress: O
     let (method, payload) = if shorter { (Method::Deflate, &deflated[..]) } else { (Method::Stored, raw) };
     let frame = Frame { method, stored: len32(payload), raw: len32(raw), ..frame };
     let header = frame.header();
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = Crc::new();
     crc.update(&header);
     crc.update(payload);
     out.extend(header);
-    out.extend(crc.finalize().to_le_bytes());
+    out.extend(crc.sum().to_le_bytes());
     out.extend(payload);
 }
 
@@ -177,11 +178,11 @@ impl Frame {
         };
         let stored = usize::try_from(frame.stored).unwrap_or(usize::MAX);
         let payload = rest.get(..stored).ok_or(CUT_OFF)?;
-        let mut hasher = crc32fast::Hasher::new();
+        let mut hasher = Crc::new();
         hasher.update(told);
         hasher.update(payload);
         // A fuzzer would never get past it.
-        if hasher.finalize().to_le_bytes() != crc && !cfg!(fuzzing) {
+        if hasher.sum().to_le_bytes() != crc && !cfg!(fuzzing) {
             return Err(Malformed("the checksum is another"));
         }
         if frame.raw > limits.raw_bytes || frame.count > limits.block_events {
