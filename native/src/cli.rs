@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{lesson, server};
+use crate::{lesson, recorder, server};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -19,13 +19,18 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   pagescope lesson run hello         perform the first lesson and record it in hello.jsonl
-  pagescope open hello.jsonl         look at it in the browser";
+  pagescope record -o py.pscope -- python3 -c 'import json'
+                                     record a program
+  pagescope open py.pscope           look at it in the browser";
 
 #[derive(Subcommand)]
 enum Command {
     /// Lessons: short programs that use memory for real
     #[command(subcommand, arg_required_else_help = true)]
     Lesson(Lesson),
+    /// Record a program: its memory calls, page faults and page states
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record(recorder::Options),
     /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
@@ -52,6 +57,14 @@ enum Oracle {
     /// Compare the model with the kernel over random sequences of calls
     Fuzz(crate::oracle::Fuzz),
 }
+
+const RECORD_EXAMPLES: &str = "\
+The program's own input, output, signals and exit code are left alone. It is followed through threads, forks and
+execs, and slowed down only where it asks the kernel about memory. Needs no root.
+
+Examples:
+  pagescope record ls -R /usr/share          writes ls.pscope
+  pagescope record -o py.jsonl -- python3 -c 'import json'";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
@@ -81,12 +94,14 @@ Examples:
   pagescope lesson run hello -o /tmp/first.pscope
   pagescope lesson run hello -o - | jq .kind";
 
-/// Reads the arguments and does what they say. Ends the process with code 2 when they say nothing.
+/// Reads the arguments and does what they say; returns the code to exit with. Ends the process with code 2 when they say
+/// nothing.
 ///
 /// # Errors
 /// Whatever kept the work from being done.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run() -> Result<u8> {
     match Cli::parse().command {
+        Command::Record(options) => return recorder::record(&options),
         Command::Lesson(Lesson::List) => {
             let lines: String =
                 lesson::LESSONS.iter().map(|l| format!("{:<10} {}\n", l.name, l.title)).collect();
@@ -106,7 +121,8 @@ pub(crate) fn run() -> Result<()> {
             clap_complete::generate(shell, &mut Cli::command(), "pagescope", &mut script);
             print(&script)
         }
-    }
+    }?;
+    Ok(0)
 }
 
 /// Unlike `println!`, does not panic on a closed pipe.

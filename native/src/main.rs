@@ -11,6 +11,7 @@ mod lesson;
 #[cfg(feature = "oracle")]
 mod oracle;
 mod proc;
+mod recorder;
 mod server;
 mod sys;
 mod trace_file;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 /// 0: done; 1: the work failed, and one line on stderr says why; 2: bad usage, which clap tells by itself.
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -4,5 +4,5 @@ mod maps;
 mod observe;
 mod pagemap;
 
-pub(crate) use maps::own_mappings;
+pub(crate) use maps::{backing, mappings_of, mappings_with_flags, own_mappings};
 pub(crate) use observe::{Frames, Observer};

@@ -2,16 +2,23 @@
 #![allow(unsafe_code)]
 
 mod errno;
+mod faults;
 mod mapped;
+mod mapping_at;
 #[cfg(feature = "oracle")]
 mod perform;
 mod scan;
+mod spawn;
+pub(crate) mod trace;
 
 pub(crate) use errno::{description, name};
+pub(crate) use faults::{FaultRings, FaultSample};
 pub(crate) use mapped::Mapped;
+pub(crate) use mapping_at::mapping_at;
 #[cfg(feature = "oracle")]
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
 pub(crate) use scan::{Categories, Region, pagemap_scan};
+pub(crate) use spawn::{Instruction, SignalSet, kill, spawn_suspended};
 
 use pagescope_shared::addr::{AddrError, PageSize};
 

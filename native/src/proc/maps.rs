@@ -19,6 +19,66 @@ pub(crate) fn own_mappings() -> Result<Vec<Mapping>> {
     parse(&text).with_context(|| format!("cannot read {PATH}"))
 }
 
+/// Another process's mappings by address.
+///
+/// # Errors
+/// When it is gone, or another user's, or holds a line that nobody understands.
+pub(crate) fn mappings_of(pid: u32) -> Result<Vec<Mapping>> {
+    let path = format!("/proc/{pid}/maps");
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {path}"))?;
+    parse(&text).with_context(|| format!("cannot read {path}"))
+}
+
+/// The same, with what each of them has been told: the kernel looks at all page tables for that.
+///
+/// # Errors
+/// As for [`mappings_of`].
+pub(crate) fn mappings_with_flags(pid: u32) -> Result<Vec<Mapping>> {
+    let path = format!("/proc/{pid}/smaps");
+    let Ok(text) = std::fs::read(&path) else { return mappings_of(pid) };
+    let mut found: Vec<Mapping> = Vec::new();
+    for line in text.split(|&b| b == b'\n') {
+        let field = line.split(|&b| b == b' ').next().unwrap_or_default();
+        if let (b"VmFlags:", Some(last)) = (field, found.last_mut()) {
+            last.attributes.flags = vm_flags(line, last);
+        } else if !field.ends_with(b":") && !line.is_empty() {
+            found.push(mapping(line).with_context(|| {
+                format!("cannot read {path}: not a mapping: {:?}", String::from_utf8_lossy(line))
+            })?);
+        }
+    }
+    Ok(found)
+}
+
+/// What smaps calls the flags: see proc_pid_smaps(5).
+fn vm_flags(line: &[u8], mapping: &Mapping) -> VmFlags {
+    let words: Vec<&[u8]> = line.split(|&b| b == b' ').skip(1).filter(|word| !word.is_empty()).collect();
+    let has = |word: &&[u8; 2]| words.contains(&&word[..]);
+    let known: [(&[u8; 2], u64); 16] = [
+        (b"lo", VmFlags::LOCKED),
+        (b"lf", VmFlags::LOCK_ON_FAULT),
+        (b"dc", VmFlags::DONT_FORK),
+        (b"wf", VmFlags::WIPE_ON_FORK),
+        (b"gd", VmFlags::GROWS_DOWN),
+        (b"hg", VmFlags::HUGE_PAGE),
+        (b"nh", VmFlags::NO_HUGE_PAGE),
+        (b"dd", VmFlags::DONT_DUMP),
+        (b"sr", VmFlags::SEQUENTIAL),
+        (b"rr", VmFlags::RANDOM),
+        (b"mg", VmFlags::MERGEABLE),
+        (b"nr", VmFlags::NO_RESERVE),
+        (b"ac", VmFlags::ACCOUNTED),
+        (b"ht", VmFlags::HUGETLB),
+        (b"dp", VmFlags::DROPPABLE),
+        (b"pf", VmFlags::SPECIAL),
+    ];
+    let mut bits = known.iter().filter(|(word, _)| has(word)).fold(0, |sum, (_, bit)| sum | bit);
+    if mapping.attributes.sharing == Sharing::Shared && !has(&b"mw") {
+        bits |= VmFlags::NEVER_WRITABLE;
+    }
+    VmFlags::of(bits)
+}
+
 fn parse(text: &[u8]) -> Result<Vec<Mapping>> {
     let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     lines
@@ -59,7 +119,7 @@ fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     (!word.is_empty()).then_some(word)
 }
 
-fn backing(name: &[u8], dev: String, inode: u64) -> Backing {
+pub(crate) fn backing(name: &[u8], dev: String, inode: u64) -> Backing {
     let text = String::from_utf8_lossy(name).into_owned();
     // A file has a number on a device, whatever it is called: even "[heap]", or nothing but the kernel's own
     // "/memfd:x (deleted)".

@@ -43,8 +43,19 @@ impl Observer {
     /// # Errors
     /// When there is no pagemap: a kernel without CONFIG_PROC_PAGE_MONITOR, or a sandbox.
     pub(crate) fn of_this_process(page_size: PageSize) -> Result<Self> {
-        const PATH: &str = "/proc/self/pagemap";
-        let pagemap = File::open(PATH).with_context(|| format!("cannot open {PATH}"))?;
+        Self::open("/proc/self/pagemap", page_size)
+    }
+
+    /// Looks at another process.
+    ///
+    /// # Errors
+    /// When it is gone, or another user's, or there is no pagemap.
+    pub(crate) fn of(pid: u32, page_size: PageSize) -> Result<Self> {
+        Self::open(&format!("/proc/{pid}/pagemap"), page_size)
+    }
+
+    fn open(path: &str, page_size: PageSize) -> Result<Self> {
+        let pagemap = File::open(path).with_context(|| format!("cannot open {path}"))?;
         let shows_frames = shows_frames(&pagemap, page_size);
         Ok(Self { pagemap, frame_flags: File::open("/proc/kpageflags").ok(), page_size, shows_frames })
     }

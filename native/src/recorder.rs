@@ -1,0 +1,124 @@
+//! Records any program: what it asks of the kernel about memory, what the kernel does, and the page faults.
+//!
+//! The program is started suspended, stopped only at calls about memory (a seccomp filter picks them), and followed
+//! through threads, forks and execs. Page faults come from the kernel's own rings, merged by time.
+
+mod calls;
+mod filter;
+mod session;
+mod tracer;
+
+use crate::sys::{self, FaultRings, SignalSet, spawn_suspended, trace};
+use crate::trace_file::TraceFile;
+use anyhow::{Context, Result, bail};
+use pagescope_shared::header::{self, Capability, Header, Tool};
+use session::Session;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use tracer::{Ended, Tracer};
+
+/// What is to be recorded, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The trace to write, in the form that its name says: .pscope, .jsonl or .jsonl.gz [default: PROGRAM.pscope]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Say nothing when all went well
+    #[arg(short, long)]
+    quiet: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    command: Vec<OsString>,
+}
+
+/// The signals that wake the recorder.
+const SIGNALS: [i32; 7] =
+    [libc::SIGCHLD, libc::SIGIO, libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP];
+
+/// Records a program from its first instruction to its end. Returns the code to exit with: the program's own.
+///
+/// # Errors
+/// When the program cannot be run, the kernel does not let us look, or the trace cannot be written.
+pub(crate) fn record(options: &Options) -> Result<u8> {
+    let Some(program) = options.command.first() else { bail!("there is no program to run") };
+    let output = options.output.clone().unwrap_or_else(|| default_output(Path::new(program)));
+    let argv: Result<Vec<CString>, _> =
+        options.command.iter().map(|arg| CString::new(arg.as_bytes())).collect();
+    let argv = argv.context("an argument with a zero byte")?;
+
+    let signals = SignalSet::of(&SIGNALS);
+    let mask = signals.block();
+    // Those who may need not give up what setuid programs get. (A program that is traced does not get it anyway.)
+    let privileged = rustix::process::geteuid().is_root();
+    let mut child =
+        spawn_suspended(&argv, &filter::program(), privileged, &mask).context("cannot start a process")?;
+    trace::seize(child.pid).context(
+        "cannot trace a process: ptrace is forbidden here (a container without CAP_SYS_PTRACE, or kernel.yama.ptrace_scope=3)",
+    )?;
+    let rings = FaultRings::open(child.pid, true);
+    if let Err(why) = &rings {
+        eprintln!(
+            "pagescope: no page faults will be recorded: {why} (sysctl kernel.perf_event_paranoid=2 allows them)"
+        );
+    }
+    let header = header(options, rings.is_ok())?;
+    let mut session = Session::new(TraceFile::create(&output)?, &header)?;
+    if let Ok(rings) = rings {
+        session.listen_to(rings);
+    }
+    child.release().context("cannot start the program")?;
+    let (ended, session) = Tracer::new(session, child.pid, false, signals).follow()?;
+    if session.written() == 0 {
+        let why = child.error();
+        return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));
+    }
+    let (drift, lost) = (session.drift, session.lost);
+    let events = session.finish()?;
+    if !options.quiet || drift + lost > 0 {
+        let told = output.display();
+        let mut text = format!("pagescope: recorded {events} events; to see them: pagescope open {told}");
+        for (count, what) in [(lost, "page faults were lost"), (drift, "times model and kernel differed")] {
+            if count > 0 {
+                text.push_str(&format!("\npagescope: {count} {what}"));
+            }
+        }
+        eprintln!("{text}");
+    }
+    Ok(match ended {
+        Some(Ended::Code(code)) => u8::try_from(code).unwrap_or(1),
+        // As a shell tells it.
+        Some(Ended::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+        None => 1,
+    })
+}
+
+fn default_output(program: &Path) -> PathBuf {
+    let mut name = program.file_name().unwrap_or(program.as_os_str()).to_owned();
+    name.push(".pscope");
+    name.into()
+}
+
+fn header(options: &Options, faults: bool) -> Result<Header> {
+    let page_size = sys::page_size()?;
+    let mut capabilities = vec![Capability::Calls, Capability::PageStates];
+    if faults {
+        capabilities.push(Capability::Other("faults".to_owned()));
+    }
+    Ok(Header {
+        format: header::FORMAT.to_owned(),
+        version: header::VERSION,
+        page_size,
+        arch: std::env::consts::ARCH.to_owned(),
+        clock: "CLOCK_MONOTONIC".to_owned(),
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            method: "ptrace".to_owned(),
+        },
+        command: options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        capabilities,
+        lesson: None,
+        extra: serde_json::Map::new(),
+    })
+}

@@ -1,0 +1,289 @@
+//! System calls, with what they were asked and what they returned, as events.
+
+use crate::sys::name;
+use crate::sys::trace::Call;
+use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::event::{
+    Advice, Advise, Asked, Break, EventKind, Failed, Lock, Map, NewPlace, Protect, Remap, Sync, Unlock, Unmap,
+};
+use pagescope_shared::mapping::{Attributes, Backing, Protection, Sharing};
+use pagescope_shared::names::CallFlags;
+use std::sync::Arc;
+
+/// A call about memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Mmap,
+    Munmap,
+    Mprotect,
+    PkeyMprotect,
+    Mremap,
+    Brk,
+    Madvise,
+    Mlock,
+    Mlock2,
+    Munlock,
+    Mlockall,
+    Munlockall,
+    Msync,
+    Shmat,
+    Shmdt,
+}
+
+const CALLS: &[(i64, Which, &str)] = &[
+    (libc::SYS_mmap, Which::Mmap, "mmap"),
+    (libc::SYS_munmap, Which::Munmap, "munmap"),
+    (libc::SYS_mprotect, Which::Mprotect, "mprotect"),
+    (libc::SYS_pkey_mprotect, Which::PkeyMprotect, "pkey_mprotect"),
+    (libc::SYS_mremap, Which::Mremap, "mremap"),
+    (libc::SYS_brk, Which::Brk, "brk"),
+    (libc::SYS_madvise, Which::Madvise, "madvise"),
+    (libc::SYS_mlock, Which::Mlock, "mlock"),
+    (libc::SYS_mlock2, Which::Mlock2, "mlock2"),
+    (libc::SYS_munlock, Which::Munlock, "munlock"),
+    (libc::SYS_mlockall, Which::Mlockall, "mlockall"),
+    (libc::SYS_munlockall, Which::Munlockall, "munlockall"),
+    (libc::SYS_msync, Which::Msync, "msync"),
+    (libc::SYS_shmat, Which::Shmat, "shmat"),
+    (libc::SYS_shmdt, Which::Shmdt, "shmdt"),
+];
+
+/// The numbers of all calls that are recorded.
+pub(super) fn numbers() -> impl Iterator<Item = i64> {
+    CALLS.iter().map(|(number, ..)| *number)
+}
+
+/// When a call counts as done: a mapping that comes is there from the beginning of the call on, for others may touch it
+/// before the caller hears of it; everything else when it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Begin,
+    End,
+}
+
+/// What a call needs to know of its process.
+pub(super) trait Memory {
+    /// Bytes a page.
+    fn page_size(&self) -> PageSize;
+    /// The end of the heap before this call; returns it and notes the new one.
+    fn replace_break(&mut self, new: u64) -> u64;
+    /// What stands behind the mapping at `addr` now.
+    fn backing(&mut self, addr: u64) -> Option<Backing>;
+    /// The mappings of a System V segment that is attached at `addr`.
+    fn segment(&mut self, addr: u64) -> Vec<Range>;
+    /// What is mapped at `addr` now, whole.
+    fn range(&mut self, addr: u64) -> Option<(Range, Attributes)>;
+}
+
+/// The events that a call makes, none when it is not about memory or says nothing.
+pub(super) fn events(
+    call: Call,
+    result: Result<u64, i32>,
+    memory: &mut dyn Memory,
+) -> (Moment, Vec<EventKind>) {
+    let number = i64::try_from(call.number).unwrap_or(-1);
+    let Some((_, which, name)) = CALLS.iter().find(|(known, ..)| *known == number) else {
+        return (Moment::End, Vec::new());
+    };
+    let moment = if matches!(which, Which::Mmap | Which::Shmat) { Moment::Begin } else { Moment::End };
+    let kinds = match (which, result) {
+        (Which::Shmdt, Ok(_)) => detached(call, memory),
+        (_, Ok(value)) => succeeded(*which, call.args, value, memory).into_iter().collect(),
+        // Restarted after a signal: it will come again.
+        (_, Err(512..=530)) => Vec::new(),
+        (_, Err(code)) => vec![failed(*which, name, call.args, code)],
+    };
+    (moment, kinds)
+}
+
+fn succeeded(which: Which, args: [u64; 6], value: u64, memory: &mut dyn Memory) -> Option<EventKind> {
+    let size = memory.page_size();
+    let [a, b, c, ..] = args;
+    let asked = asked(which, args);
+    let whole = |addr: u64, len: u64| Range::from_len(Addr(addr), size.round_up(len)?).ok();
+    Some(match which {
+        Which::Mmap => {
+            let range = whole(value, b)?;
+            EventKind::Map(Map { asked, range, attributes: attributes(args, value, memory) })
+        }
+        Which::Shmat => {
+            let (range, attributes) = memory.range(value)?;
+            EventKind::Map(Map { asked, range, attributes })
+        }
+        Which::Munmap => EventKind::Unmap(Unmap { asked, range: whole(a, b)? }),
+        Which::Mprotect | Which::PkeyMprotect => {
+            EventKind::Protect(Protect { asked, range: whole(a, b)?, protection: protection(c) })
+        }
+        Which::Mremap => {
+            let to = NewPlace { addr: Addr(args[4]), len: c };
+            EventKind::Remap(Box::new(Remap { asked, to, old: whole(a, b), new: whole(value, c)? }))
+        }
+        Which::Brk => {
+            let old = memory.replace_break(value);
+            EventKind::Break(Break { asked: Addr(a), old: Addr(old), new: Addr(value) })
+        }
+        Which::Madvise => EventKind::Advise(Advise { asked, range: whole(a, b)?, advice: advice(c) }),
+        Which::Mlock | Which::Mlock2 => EventKind::Lock(Lock { asked, range: Some(around(a, b, size)?) }),
+        Which::Munlock => EventKind::Unlock(Unlock { asked, range: Some(around(a, b, size)?) }),
+        Which::Mlockall => EventKind::Lock(Lock { asked, range: None }),
+        Which::Munlockall => EventKind::Unlock(Unlock { asked, range: None }),
+        Which::Msync => EventKind::Sync(Sync { asked, range: whole(a, b)? }),
+        Which::Shmdt => return None,
+    })
+}
+
+fn detached(call: Call, memory: &mut dyn Memory) -> Vec<EventKind> {
+    let pieces = memory.segment(call.args[0]).into_iter();
+    let unmap = |range: Range| {
+        let asked = Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
+        EventKind::Unmap(Unmap { asked, range })
+    };
+    pieces.map(unmap).collect()
+}
+
+/// From the page of the first byte to that of the last: what mlock takes.
+fn around(addr: u64, len: u64, size: PageSize) -> Option<Range> {
+    let start = addr - addr % size.bytes();
+    Range::from_len(Addr(start), size.round_up(len.checked_add(addr - start)?)?).ok()
+}
+
+fn protection(bits: u64) -> Protection {
+    Protection { read: bits & 1 != 0, write: bits & 2 != 0, execute: bits & 4 != 0 }
+}
+
+fn asked(which: Which, args: [u64; 6]) -> Asked {
+    let [a, b, c, d, ..] = args;
+    let flags = match which {
+        Which::Mmap => mmap_flags(d),
+        Which::Mremap => named(
+            d,
+            &[(1, CallFlags::MREMAP_MAYMOVE), (2, CallFlags::MREMAP_FIXED), (4, CallFlags::MREMAP_DONTUNMAP)],
+        ),
+        Which::Mprotect | Which::PkeyMprotect => {
+            named(c, &[(0x0100_0000, CallFlags::PROT_GROWSDOWN), (0x0200_0000, CallFlags::PROT_GROWSUP)])
+        }
+        Which::Mlock2 => named(c, &[(1, CallFlags::MLOCK_ONFAULT)]),
+        Which::Msync => {
+            named(c, &[(1, CallFlags::MS_ASYNC), (2, CallFlags::MS_INVALIDATE), (4, CallFlags::MS_SYNC)])
+        }
+        Which::Mlockall => {
+            named(a, &[(1, CallFlags::MCL_CURRENT), (2, CallFlags::MCL_FUTURE), (4, CallFlags::MCL_ONFAULT)])
+        }
+        // SHM_REMAP takes the place of what is there.
+        Which::Shmat => named(c, &[(0o40000, CallFlags::MAP_FIXED)]),
+        _ => CallFlags::NONE,
+    };
+    match which {
+        Which::Mlockall | Which::Munlockall => Asked { addr: Addr(0), len: 0, flags },
+        Which::Shmat => Asked { addr: Addr(b), len: 0, flags },
+        _ => Asked { addr: Addr(a), len: b, flags },
+    }
+}
+
+fn named(bits: u64, names: &[(u64, u64)]) -> CallFlags {
+    CallFlags::of(names.iter().filter(|(bit, _)| bits & bit != 0).fold(0, |sum, (_, flag)| sum | flag))
+}
+
+fn mmap_flags(bits: u64) -> CallFlags {
+    let sort = match bits & 0xf {
+        1 => CallFlags::MAP_SHARED,
+        2 => CallFlags::MAP_PRIVATE,
+        3 => CallFlags::MAP_SHARED_VALIDATE,
+        8 => CallFlags::MAP_DROPPABLE,
+        _ => 0,
+    };
+    let flags = named(
+        bits,
+        &[
+            (0x10, CallFlags::MAP_FIXED),
+            (0x20, CallFlags::MAP_ANONYMOUS),
+            #[cfg(target_arch = "x86_64")]
+            (0x40, CallFlags::MAP_32BIT),
+            (0x100, CallFlags::MAP_GROWSDOWN),
+            (0x800, CallFlags::MAP_DENYWRITE),
+            (0x1000, CallFlags::MAP_EXECUTABLE),
+            (0x2000, CallFlags::MAP_LOCKED),
+            (0x4000, CallFlags::MAP_NORESERVE),
+            (0x8000, CallFlags::MAP_POPULATE),
+            (0x1_0000, CallFlags::MAP_NONBLOCK),
+            (0x2_0000, CallFlags::MAP_STACK),
+            (0x4_0000, CallFlags::MAP_HUGETLB),
+            (0x8_0000, CallFlags::MAP_SYNC),
+            (0x10_0000, CallFlags::MAP_FIXED_NOREPLACE),
+            (0x400_0000, CallFlags::MAP_UNINITIALIZED),
+        ],
+    );
+    flags.with(sort)
+}
+
+/// In the order of their numbers, from 0 on.
+const ADVICE: [Option<Advice>; 26] = [
+    Some(Advice::Normal),
+    Some(Advice::Random),
+    Some(Advice::Sequential),
+    Some(Advice::WillNeed),
+    Some(Advice::DontNeed),
+    None,
+    None,
+    None,
+    Some(Advice::Free),
+    Some(Advice::Remove),
+    Some(Advice::DontFork),
+    Some(Advice::DoFork),
+    Some(Advice::Mergeable),
+    Some(Advice::Unmergeable),
+    Some(Advice::HugePage),
+    Some(Advice::NoHugePage),
+    Some(Advice::DontDump),
+    Some(Advice::DoDump),
+    Some(Advice::WipeOnFork),
+    Some(Advice::KeepOnFork),
+    Some(Advice::Cold),
+    Some(Advice::PageOut),
+    Some(Advice::PopulateRead),
+    Some(Advice::PopulateWrite),
+    Some(Advice::DontNeedLocked),
+    Some(Advice::Collapse),
+];
+
+fn advice(number: u64) -> Advice {
+    let low = usize::try_from(number).ok().and_then(|at| ADVICE.get(at)).cloned().flatten();
+    low.unwrap_or_else(|| match number {
+        100 => Advice::HwPoison,
+        102 => Advice::GuardInstall,
+        103 => Advice::GuardRemove,
+        other => Advice::Other(Arc::new(format!("MADV_{other}"))),
+    })
+}
+
+/// What a new mapping is: what was asked, and what the kernel says of a file.
+fn attributes(args: [u64; 6], at: u64, memory: &mut dyn Memory) -> Attributes {
+    let [_, _, bits, flags, _, offset] = args;
+    let flags = mmap_flags(flags);
+    let shared = flags.has(CallFlags::MAP_SHARED | CallFlags::MAP_SHARED_VALIDATE);
+    let sharing = if shared { Sharing::Shared } else { Sharing::Private };
+    let mut attributes = Attributes::anonymous(protection(bits), sharing);
+    // Private anonymous memory is what it is; everything else has an object.
+    if (!flags.has(CallFlags::MAP_ANONYMOUS) || shared)
+        && let Some(backing) = memory.backing(at)
+    {
+        attributes.backing = backing;
+        attributes.offset = if flags.has(CallFlags::MAP_ANONYMOUS) { 0 } else { offset };
+    }
+    attributes
+}
+
+fn failed(which: Which, call: &str, args: [u64; 6], code: i32) -> EventKind {
+    let protection = matches!(which, Which::Mmap | Which::Mprotect | Which::PkeyMprotect);
+    let to = NewPlace { addr: Addr(args[4]), len: args[2] };
+    let errno = rustix::io::Errno::from_raw_os_error(code);
+    EventKind::Failed(Box::new(Failed {
+        call: call.to_owned(),
+        asked: asked(which, args),
+        protection: protection.then(|| self::protection(args[2])),
+        advice: (which == Which::Madvise).then(|| advice(args[2])),
+        to: (which == Which::Mremap).then_some(to),
+        errno: name(errno),
+        message: crate::sys::description(errno),
+    }))
+}

@@ -1,0 +1,293 @@
+//! What the tracer and the kernel's rings tell, in the order in which it happened, on its way into the trace.
+
+use crate::proc::{Frames, Observer, mappings_of, mappings_with_flags};
+use crate::sys::{FaultRings, FaultSample};
+use crate::trace_file::TraceFile;
+use anyhow::Result;
+use pagescope_shared::addr::{Addr, PageSize};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Lost, Observed, Snapshot};
+use pagescope_shared::header::Header;
+use pagescope_shared::mapping::{Backing, Mapping};
+use pagescope_shared::model::{AddressSpace, Change};
+use pagescope_shared::world::World;
+
+/// One thing that happened, not yet written.
+#[derive(Clone, Debug)]
+struct Waiting {
+    /// When, and when at the latest: calls take a while.
+    time_ns: u64,
+    until_ns: u64,
+    pid: u32,
+    tid: u32,
+    kind: EventKind,
+}
+
+/// What is written, and the model that follows it.
+pub(super) struct Session {
+    file: TraceFile,
+    page_size: PageSize,
+    /// `CLOCK_MONOTONIC` when the recording began.
+    started_ns: u64,
+    waiting: Vec<Waiting>,
+    rings: Option<FaultRings>,
+    samples: Vec<FaultSample>,
+    world: World,
+    change: Change,
+    next_seq: u64,
+    last_ns: u64,
+    /// How often model and kernel differed at a checkpoint.
+    pub(super) drift: u64,
+    /// How many faults the kernel could not tell.
+    pub(super) lost: u64,
+}
+
+/// Where the kernel keeps pages of its own, outside of every process.
+const KERNEL_HALF: Addr = Addr(1 << 63);
+
+impl Session {
+    pub(super) fn new(mut file: TraceFile, header: &Header) -> Result<Self> {
+        file.header(header)?;
+        let world = World::new(header.page_size);
+        Ok(Self {
+            file,
+            page_size: header.page_size,
+            started_ns: now_ns(),
+            waiting: Vec::new(),
+            rings: None,
+            samples: Vec::new(),
+            world,
+            change: Change::default(),
+            next_seq: 0,
+            last_ns: 0,
+            drift: 0,
+            lost: 0,
+        })
+    }
+
+    /// Page faults come from here.
+    pub(super) fn listen_to(&mut self, rings: FaultRings) {
+        self.rings = Some(rings);
+    }
+
+    pub(super) fn page_size(&self) -> PageSize {
+        self.page_size
+    }
+
+    /// Whether nothing more can be written.
+    pub(super) fn is_broken(&self) -> bool {
+        self.file.is_broken()
+    }
+
+    /// How many events were written.
+    pub(super) fn written(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Something happened between two moments.
+    pub(super) fn happened(
+        &mut self,
+        pid: u32,
+        tid: u32,
+        kind: EventKind,
+        (from, until): (u64, u64),
+        at_end: bool,
+    ) {
+        let time_ns = if at_end { until } else { from };
+        self.waiting.push(Waiting { time_ns, until_ns: until, pid, tid, kind });
+    }
+
+    /// Something happened now.
+    pub(super) fn happens(&mut self, pid: u32, tid: u32, kind: EventKind) {
+        let now = now_ns();
+        self.happened(pid, tid, kind, (now, now), true);
+    }
+
+    /// Whether so much waits that it should be written.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= 4096
+    }
+
+    /// Writes what happened before `limit_ns`, the beginning of the oldest call that is not over; without one, all.
+    pub(super) fn settle(&mut self, limit_ns: Option<u64>) -> Result<()> {
+        let now = now_ns();
+        self.drain();
+        let limit = limit_ns.unwrap_or(now).min(now);
+        self.waiting.sort_by_key(|w| w.time_ns);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let ready = waiting.partition_point(|w| w.time_ns <= limit);
+        self.waiting = waiting.split_off(ready);
+        put_in_order(&mut waiting);
+        for happened in waiting {
+            self.write(happened.pid, happened.tid, happened.kind, happened.time_ns)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the faults out of the rings.
+    fn drain(&mut self) {
+        let Some(rings) = &mut self.rings else { return };
+        let lost = rings.drain(&mut self.samples);
+        for sample in self.samples.drain(..) {
+            let FaultSample { time_ns, pid, tid, addr, ip } = sample;
+            let ip = Some(Addr(ip));
+            let kind =
+                EventKind::Fault(Fault { addr: Addr(addr), access: None, severity: None, ip, led_to: None });
+            self.waiting.push(Waiting { time_ns, until_ns: time_ns, pid, tid, kind });
+        }
+        if lost > 0 {
+            self.lost += lost;
+            let reason = "page faults came faster than they could be taken".to_owned();
+            self.happens(0, 0, EventKind::Lost(Box::new(Lost { count: lost, reason })));
+        }
+    }
+
+    fn write(&mut self, pid: u32, tid: u32, kind: EventKind, time_ns: u64) -> Result<()> {
+        // Clocks of several CPUs and our own delay: time in a trace does not go back.
+        self.last_ns = self.last_ns.max(time_ns.saturating_sub(self.started_ns));
+        let event = Event { seq: self.next_seq, time_ns: self.last_ns, pid, tid, kind, extra: Extra::NONE };
+        self.world.apply(&event, &mut self.change);
+        self.file.event(&event)?;
+        self.next_seq += 1;
+        Ok(())
+    }
+
+    /// Writes a snapshot of all mappings, with the states of their pages. The process stands.
+    pub(super) fn snapshot(&mut self, pid: u32, tid: u32) -> Result<()> {
+        let Ok(mappings) = mappings_with_flags(pid) else { return Ok(()) };
+        let observed = self.look_at(pid, &mappings);
+        let kind = EventKind::Snapshot(Box::new(Snapshot { mappings, observed }));
+        self.write(pid, tid, kind, now_ns())
+    }
+
+    fn look_at(&self, pid: u32, mappings: &[Mapping]) -> Vec<Observed> {
+        let Ok(observer) = Observer::of(pid, self.page_size) else { return Vec::new() };
+        let ours = mappings.iter().filter(|m| m.range.end() <= KERNEL_HALF);
+        ours.filter_map(|m| observer.observe(m, Frames::LeftOut).ok()).collect()
+    }
+
+    /// Compares the model with the kernel, and tells the states of the pages. The process stands, and all that it did is
+    /// written.
+    pub(super) fn check(&mut self, pid: u32, tid: u32) -> Result<()> {
+        // It may be gone already.
+        let Ok(mappings) = mappings_of(pid) else { return Ok(()) };
+        if mappings.is_empty() {
+            return Ok(());
+        }
+        let differs = self.world.space(pid).map_or(Some("the process is not known"), |space| {
+            differs(space, &mappings).then_some("the mappings are not those of /proc/PID/maps")
+        });
+        if let Some(why) = differs {
+            self.drift += 1;
+            if std::env::var_os("PAGESCOPE_SHOW_DRIFT").is_some() {
+                let known =
+                    self.world.space(pid).map(|s| s.mappings().collect::<Vec<_>>()).unwrap_or_default();
+                for m in known.iter().filter(|m| !mappings.iter().any(|k| k.looks_like(m))) {
+                    eprintln!(
+                        "model:  {pid} {} {} {} {:x}",
+                        m.range,
+                        m.permissions(),
+                        m.attributes.backing,
+                        m.attributes.offset
+                    );
+                }
+                for m in mappings.iter().filter(|m| !known.iter().any(|k| k.looks_like(m))) {
+                    eprintln!(
+                        "kernel: {pid} {} {} {} {:x}",
+                        m.range,
+                        m.permissions(),
+                        m.attributes.backing,
+                        m.attributes.offset
+                    );
+                }
+            }
+            let reason = format!("drift: {why}");
+            self.write(pid, tid, EventKind::Lost(Box::new(Lost { count: 0, reason })), now_ns())?;
+            return self.snapshot(pid, tid);
+        }
+        for observed in self.look_at(pid, &mappings) {
+            self.write(pid, tid, EventKind::Observed(Box::new(observed)), now_ns())?;
+        }
+        Ok(())
+    }
+
+    /// The last event, and the file's name.
+    pub(super) fn finish(mut self) -> Result<u64> {
+        self.settle(None)?;
+        let count = self.next_seq;
+        self.write(0, 0, EventKind::End(End { count }), now_ns())?;
+        self.file.finish()?;
+        Ok(count)
+    }
+}
+
+/// Whether `/proc/PID/maps` shows something else than the model.
+fn differs(space: &AddressSpace, kernel: &[Mapping]) -> bool {
+    let ours = |m: &&Mapping| m.range.end() <= KERNEL_HALF;
+    let mut known = space.mappings().filter(|m| m.range.end() <= KERNEL_HALF);
+    let same = kernel.iter().filter(ours).all(|m| known.next().is_some_and(|known| alike(&known, m)));
+    !same || known.next().is_some()
+}
+
+fn alike(known: &Mapping, kernel: &Mapping) -> bool {
+    let (a, b) = (&known.attributes, &kernel.attributes);
+    // What the heap and stacks are called depends on where they are.
+    let named = |backing: &Backing| backing.is_anonymous();
+    known.looks_like(kernel)
+        || (known.range == kernel.range
+            && (a.protection, a.sharing) == (b.protection, b.sharing)
+            && named(&a.backing)
+            && named(&b.backing))
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds.
+pub(super) fn now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    part(now.tv_sec).saturating_mul(1_000_000_000).saturating_add(part(now.tv_nsec))
+}
+
+/// By time, but what makes room comes before what takes it, where the two overlapped; and a fault that ended in a signal is
+/// told by the signal alone.
+fn put_in_order(all: &mut Vec<Waiting>) {
+    let mut at = 0;
+    while at < all.len() {
+        if let Some(later) = makes_room(all, at) {
+            let earlier = all.remove(later);
+            all.insert(at, earlier);
+        }
+        at += 1;
+    }
+    let mut drop = Vec::new();
+    for (at, happened) in all.iter().enumerate() {
+        let EventKind::Signal(signal) = &happened.kind else { continue };
+        let before = all.get(..at).unwrap_or_default();
+        let fault = before.iter().rposition(|w| {
+            w.tid == happened.tid && matches!(&w.kind, EventKind::Fault(f) if f.addr == signal.addr)
+        });
+        drop.extend(fault);
+    }
+    let mut index = 0;
+    all.retain(|_| {
+        index += 1;
+        !drop.contains(&(index - 1))
+    });
+}
+
+/// An unmapping after the mapping at `at` that was made in its place, by another thread at the same time.
+fn makes_room(all: &[Waiting], at: usize) -> Option<usize> {
+    let mapped = all.get(at)?;
+    let EventKind::Map(map) = &mapped.kind else { return None };
+    let rest =
+        all.get(at + 1..)?.iter().take_while(|w| w.time_ns <= mapped.until_ns.saturating_add(1_000_000));
+    let found = rest.enumerate().find(|(_, w)| {
+        let gone = match &w.kind {
+            EventKind::Unmap(unmap) => Some(unmap.range),
+            EventKind::Remap(remap) => remap.old,
+            _ => None,
+        };
+        w.pid == mapped.pid
+            && w.tid != mapped.tid
+            && gone.is_some_and(|gone| gone.intersection(map.range).is_some())
+    })?;
+    Some(at + 1 + found.0)
+}

@@ -1,0 +1,132 @@
+//! A program that is started, but waits before it becomes what it shall be.
+
+use std::ffi::CString;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+/// A child that waits to be let go.
+pub(crate) struct Suspended {
+    /// Its process.
+    pub(crate) pid: i32,
+    go: std::fs::File,
+    failed: std::fs::File,
+}
+
+/// One instruction of a seccomp filter: see seccomp(2).
+pub(crate) type Instruction = libc::sock_filter;
+
+impl Suspended {
+    /// Lets it install the filter and run the program.
+    pub(crate) fn release(&mut self) -> io::Result<()> {
+        self.go.write_all(&[1])
+    }
+
+    /// Why it could not run the program; to be asked when it has ended without doing so.
+    pub(crate) fn error(&mut self) -> io::Error {
+        let mut code = [0; 4];
+        match self.failed.read_exact(&mut code) {
+            Ok(()) => io::Error::from_raw_os_error(i32::from_ne_bytes(code)),
+            Err(_) => io::Error::other("it ended before it began"),
+        }
+    }
+}
+
+/// Forks; the child waits, then installs `filter` and becomes `argv`. Signals are to it what `mask` says.
+///
+/// # Errors
+/// When there can be no more processes or descriptors.
+pub(crate) fn spawn_suspended(
+    argv: &[CString],
+    filter: &[Instruction],
+    keeps_privileges: bool,
+    mask: &SignalSet,
+) -> io::Result<Suspended> {
+    let (wait, go) = pipe()?;
+    let (failed, tell) = pipe()?;
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(io::Error::other)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: this program has one thread here, and until it execs or exits the child calls nothing but system calls
+    // and execvp, which takes no lock and no heap memory in the libraries that we run on.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if pid > 0 {
+        return Ok(Suspended { pid, go: go.into(), failed: failed.into() });
+    }
+    let mut byte = 0u8;
+    // SAFETY: all pointers are to live values of this frame or of the caller's; the child has its own copy of them.
+    unsafe {
+        // The parent's end of the pipe: without it the child sees when the parent dies.
+        libc::close(go.as_raw_fd());
+        if libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1) == 1 {
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut());
+            if !keeps_privileges {
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            }
+            let installed =
+                libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program);
+            if installed == 0 {
+                libc::execvp(pointers[0], pointers.as_ptr());
+            }
+            let code = *libc::__errno_location();
+            libc::write(tell.as_raw_fd(), (&raw const code).cast(), 4);
+        }
+        libc::_exit(127)
+    }
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    // SAFETY: there is room for two descriptors, which are ours when it succeeds.
+    unsafe {
+        if libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
+/// A set of signals.
+pub(crate) struct SignalSet(libc::sigset_t);
+
+impl SignalSet {
+    /// These signals.
+    pub(crate) fn of(signals: &[i32]) -> Self {
+        // SAFETY: an all-zero set is one, and the calls only write into it.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in signals {
+                libc::sigaddset(&raw mut set, *signal);
+            }
+            Self(set)
+        }
+    }
+
+    /// Keeps these signals waiting for [`SignalSet::wait`]; returns which were kept before.
+    pub(crate) fn block(&self) -> Self {
+        let mut before = Self::of(&[]);
+        // SAFETY: both sets are live.
+        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const self.0, &raw mut before.0) };
+        before
+    }
+
+    /// The next of these signals, or `None` after `ms` milliseconds.
+    pub(crate) fn wait(&self, ms: i64) -> Option<i32> {
+        let time = libc::timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
+        // SAFETY: set and time are live; no information is asked for.
+        let signal = unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const time) };
+        (signal > 0).then_some(signal)
+    }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn kill(pid: i32, signal: i32) {
+    // SAFETY: it takes numbers only. That there is no such process is as good.
+    unsafe { libc::kill(pid, signal) };
+}

@@ -1,0 +1,189 @@
+//! ptrace(2): other processes are stopped at their system calls and looked at.
+
+use std::io;
+
+/// What a thread that is traced did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It ended with this code.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(i32),
+    /// A call that the filter lets us see begins.
+    Seccomp,
+    /// A call has ended.
+    CallEnd,
+    /// It made a thread or a process.
+    Clone,
+    /// It became another program.
+    Exec,
+    /// It is about to end.
+    Exiting,
+    /// It was stopped as a group, by this signal.
+    Group(i32),
+    /// It stands because we began to trace it.
+    Began,
+    /// Something else that we asked for.
+    Event,
+    /// This signal is about to be delivered.
+    Signal(i32),
+}
+
+/// A system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) number: u64,
+    pub(crate) args: [u64; 6],
+}
+
+const OPTIONS: i32 = libc::PTRACE_O_TRACESYSGOOD
+    | libc::PTRACE_O_TRACESECCOMP
+    | libc::PTRACE_O_TRACECLONE
+    | libc::PTRACE_O_TRACEFORK
+    | libc::PTRACE_O_TRACEVFORK
+    | libc::PTRACE_O_TRACEEXEC
+    | libc::PTRACE_O_TRACEEXIT;
+
+fn request(request: libc::c_uint, tid: i32, addr: usize, data: usize) -> io::Result<()> {
+    // SAFETY: used for requests that take numbers only.
+    match unsafe { libc::ptrace(request, tid, addr, data) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Begins to trace a thread, which goes on.
+///
+/// # Errors
+/// `EPERM` for another user's, for one that is traced already, or by the machine's policy.
+pub(crate) fn seize(tid: i32) -> io::Result<()> {
+    request(libc::PTRACE_SEIZE, tid, 0, usize::try_from(OPTIONS).unwrap_or(0))
+}
+
+/// Lets it go on to its next stop, with `signal` delivered (0 for none).
+pub(crate) fn go_on(tid: i32, signal: i32) {
+    // It may have been killed meanwhile: then its end is the next thing that comes.
+    let _ = request(libc::PTRACE_CONT, tid, 0, usize::try_from(signal).unwrap_or(0));
+}
+
+/// Lets it go on to the end of the call in which it is.
+pub(crate) fn go_on_to_call_end(tid: i32) {
+    let _ = request(libc::PTRACE_SYSCALL, tid, 0, 0);
+}
+
+/// Leaves it stopped as a group, until a signal lets it go on.
+pub(crate) fn listen(tid: i32) {
+    let _ = request(libc::PTRACE_LISTEN, tid, 0, 0);
+}
+
+/// Lets it go for good.
+pub(crate) fn detach(tid: i32, signal: i32) {
+    let _ = request(libc::PTRACE_DETACH, tid, 0, usize::try_from(signal).unwrap_or(0));
+}
+
+/// Stops a thread that runs.
+pub(crate) fn interrupt(tid: i32) {
+    let _ = request(libc::PTRACE_INTERRUPT, tid, 0, 0);
+}
+
+/// What the event is about: the thread that was made, or the one that called exec.
+pub(crate) fn message(tid: i32) -> io::Result<u64> {
+    let mut message: libc::c_ulong = 0;
+    // SAFETY: the kernel writes one unsigned long to `data`.
+    match unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, tid, 0usize, &raw mut message) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(message),
+    }
+}
+
+fn call_info(tid: i32) -> io::Result<libc::ptrace_syscall_info> {
+    // SAFETY: all-zero is a valid value, and the kernel writes at most the size that `addr` says.
+    unsafe {
+        let mut info: libc::ptrace_syscall_info = std::mem::zeroed();
+        let size = size_of::<libc::ptrace_syscall_info>();
+        match libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, tid, size, &raw mut info) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(info),
+        }
+    }
+}
+
+/// The call at whose beginning a thread stands.
+pub(crate) fn call(tid: i32) -> io::Result<Call> {
+    let info = call_info(tid)?;
+    match info.op {
+        libc::PTRACE_SYSCALL_INFO_SECCOMP => {
+            // SAFETY: `op` says that this is the part that is filled.
+            let seccomp = unsafe { info.u.seccomp };
+            Ok(Call { number: seccomp.nr, args: seccomp.args })
+        }
+        op => Err(io::Error::other(format!("no call begins here ({op})"))),
+    }
+}
+
+/// What the call at whose end a thread stands returned: a value, or the number of an error.
+pub(crate) fn returned(tid: i32) -> io::Result<Result<u64, i32>> {
+    let info = call_info(tid)?;
+    match info.op {
+        libc::PTRACE_SYSCALL_INFO_EXIT => {
+            // SAFETY: `op` says that this is the part that is filled.
+            let exit = unsafe { info.u.exit };
+            if exit.is_error == 0 {
+                return Ok(Ok(exit.sval.cast_unsigned()));
+            }
+            Ok(Err(i32::try_from(-exit.sval).unwrap_or(i32::MAX)))
+        }
+        op => Err(io::Error::other(format!("no call ends here ({op})"))),
+    }
+}
+
+/// Why a signal came: its code, and the address that it is about.
+pub(crate) fn signal_info(tid: i32) -> io::Result<(i32, u64)> {
+    // SAFETY: all-zero is a valid value, and the kernel writes one siginfo; `si_addr` reads a field of the union that
+    // every siginfo has the bytes of.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        match libc::ptrace(libc::PTRACE_GETSIGINFO, tid, 0usize, &raw mut info) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok((info.si_code, super::to_u64(info.si_addr().expose_provenance()))),
+        }
+    }
+}
+
+/// The next thread that stands or has ended, and why; `None` when all run.
+///
+/// # Errors
+/// `ECHILD` when there is nobody left.
+pub(crate) fn next_stop() -> io::Result<Option<(i32, Stop)>> {
+    let mut status = 0;
+    // SAFETY: the status is live.
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    match tid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        _ => Ok(Some((tid, decoded(status)))),
+    }
+}
+
+fn decoded(status: i32) -> Stop {
+    if libc::WIFEXITED(status) {
+        return Stop::Exited(libc::WEXITSTATUS(status));
+    }
+    if libc::WIFSIGNALED(status) {
+        return Stop::Killed(libc::WTERMSIG(status));
+    }
+    let signal = libc::WSTOPSIG(status);
+    match status >> 16 {
+        libc::PTRACE_EVENT_SECCOMP => Stop::Seccomp,
+        libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => Stop::Clone,
+        libc::PTRACE_EVENT_EXEC => Stop::Exec,
+        libc::PTRACE_EVENT_EXIT => Stop::Exiting,
+        libc::PTRACE_EVENT_STOP => match signal {
+            libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => Stop::Group(signal),
+            _ => Stop::Began,
+        },
+        0 if signal == libc::SIGTRAP | 0x80 => Stop::CallEnd,
+        0 => Stop::Signal(signal),
+        _ => Stop::Event,
+    }
+}
