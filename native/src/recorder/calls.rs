@@ -50,7 +50,15 @@ const CALLS: &[(i64, Which, &str)] = &[
 
 /// The numbers of all calls that are recorded.
 pub(super) fn numbers() -> impl Iterator<Item = i64> {
-    CALLS.iter().map(|(number, ..)| *number)
+    CALLS.iter().map(|(number, ..)| *number).chain(EXECS)
+}
+
+/// Seen for the moment at which they begin: what the kernel touches from then on is the new program's.
+const EXECS: [i64; 2] = [libc::SYS_execve, libc::SYS_execveat];
+
+/// Whether a call makes another program of its process.
+pub(super) fn is_exec(call: Call) -> bool {
+    i64::try_from(call.number).is_ok_and(|number| EXECS.contains(&number))
 }
 
 /// When a call counts as done: a mapping that comes is there from the beginning of the call on, for others may touch it

@@ -5,11 +5,12 @@ use crate::sys::{FaultRings, FaultSample};
 use crate::trace_file::TraceFile;
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize};
-use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Lost, Observed, Snapshot};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Fork, Lost, Observed, Snapshot};
 use pagescope_shared::header::Header;
 use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::{AddressSpace, Change};
 use pagescope_shared::world::World;
+use std::collections::{HashMap, HashSet};
 
 /// One thing that happened, not yet written.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Session {
     waiting: Vec<Waiting>,
     rings: Option<FaultRings>,
     samples: Vec<FaultSample>,
+    /// Processes of which somebody has said where they come from.
+    known: HashSet<u32>,
     world: World,
     change: Change,
     next_seq: u64,
@@ -55,6 +58,7 @@ impl Session {
             waiting: Vec::new(),
             rings: None,
             samples: Vec::new(),
+            known: HashSet::new(),
             world,
             change: Change::default(),
             next_seq: 0,
@@ -93,6 +97,11 @@ impl Session {
         at_end: bool,
     ) {
         let time_ns = if at_end { until } else { from };
+        match &kind {
+            EventKind::Start(_) => self.known.insert(pid),
+            EventKind::Fork(fork) => self.known.insert(fork.child),
+            _ => false,
+        };
         self.waiting.push(Waiting { time_ns, until_ns: until, pid, tid, kind });
     }
 
@@ -107,20 +116,40 @@ impl Session {
         self.waiting.len() >= 4096
     }
 
-    /// Writes what happened before `limit_ns`, the beginning of the oldest call that is not over; without one, all.
-    pub(super) fn settle(&mut self, limit_ns: Option<u64>) -> Result<()> {
+    /// Writes what happened, but for what may come after something that is not over: `begun` is when the oldest call of
+    /// each process began that is in one.
+    pub(super) fn settle(&mut self, begun: &HashMap<u32, u64>) -> Result<()> {
         let now = now_ns();
         self.drain();
-        let limit = limit_ns.unwrap_or(now).min(now);
         self.waiting.sort_by_key(|w| w.time_ns);
-        let mut waiting = std::mem::take(&mut self.waiting);
-        let ready = waiting.partition_point(|w| w.time_ns <= limit);
-        self.waiting = waiting.split_off(ready);
+        let all = std::mem::take(&mut self.waiting);
+        let is_over = |w: &Waiting| w.time_ns <= begun.get(&w.pid).map_or(now, |begun| now.min(*begun));
+        let (mut waiting, later) = all.into_iter().partition::<Vec<_>, _>(is_over);
+        self.waiting = later;
+        self.hold_back(&mut waiting, now);
         put_in_order(&mut waiting);
         for happened in waiting {
             self.write(happened.pid, happened.tid, happened.kind, happened.time_ns)?;
         }
         Ok(())
+    }
+
+    /// What was touched since then, when a process was becoming another program, is in the snapshot that follows.
+    pub(super) fn forget_faults(&mut self, pid: u32, since_ns: u64) {
+        self.drain();
+        self.waiting
+            .retain(|w| w.pid != pid || w.time_ns < since_ns || !matches!(w.kind, EventKind::Fault(_)));
+    }
+
+    /// A new process may touch memory before we hear of it: that waits, for a second at most.
+    fn hold_back(&mut self, ready: &mut Vec<Waiting>, now: u64) {
+        let is_early = |w: &Waiting| {
+            w.pid != 0 && !self.known.contains(&w.pid) && now.saturating_sub(w.time_ns) < 1_000_000_000
+        };
+        let (early, rest) = std::mem::take(ready).into_iter().partition(is_early);
+        *ready = rest;
+        let early: Vec<Waiting> = early;
+        self.waiting.splice(0..0, early);
     }
 
     /// Takes the faults out of the rings.
@@ -212,7 +241,11 @@ impl Session {
 
     /// The last event, and the file's name.
     pub(super) fn finish(mut self) -> Result<u64> {
-        self.settle(None)?;
+        self.settle(&HashMap::new())?;
+        // Of processes that nobody has spoken of.
+        for happened in std::mem::take(&mut self.waiting) {
+            self.write(happened.pid, happened.tid, happened.kind, happened.time_ns)?;
+        }
         let count = self.next_seq;
         self.write(0, 0, EventKind::End(End { count }), now_ns())?;
         self.file.finish()?;
@@ -251,6 +284,12 @@ pub(super) fn now_ns() -> u64 {
 fn put_in_order(all: &mut Vec<Waiting>) {
     let mut at = 0;
     while at < all.len() {
+        if let EventKind::Fork(Fork { child, .. }) = &all[at].kind
+            && let Some(first) = all.iter().take(at).position(|w| w.pid == *child)
+        {
+            // The kernel itself writes into a new process before it runs.
+            all[first..=at].rotate_right(1);
+        }
         if let Some(later) = makes_room(all, at) {
             let earlier = all.remove(later);
             all.insert(at, earlier);

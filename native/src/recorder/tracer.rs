@@ -108,8 +108,14 @@ impl Tracer {
 
     /// Writes what is over.
     fn settle(&mut self) -> Result<()> {
-        let oldest = self.tasks.values().filter_map(|task| task.call.map(|(_, since)| since)).min();
-        self.session.settle(oldest)
+        let mut begun = HashMap::new();
+        for task in self.tasks.values() {
+            if let Some((_, since)) = task.call {
+                let oldest = begun.entry(task.pid).or_insert(since);
+                *oldest = since.min(*oldest);
+            }
+        }
+        self.session.settle(&begun)
     }
 
     /// The program is told to end; if it does not, it goes on without us.
@@ -212,6 +218,9 @@ impl Tracer {
 
     fn became(&mut self, tid: i32) -> Result<()> {
         let pid = tid.unsigned_abs();
+        let began = self.tasks.values().filter(|t| t.pid == pid).filter_map(|t| t.call);
+        let began = began.filter(|(call, _)| calls::is_exec(*call)).map(|(_, since)| since).max();
+        self.session.forget_faults(pid, began.unwrap_or(0));
         // Another thread than the leader may have called it: now it is the leader, and the others are gone.
         self.tasks.retain(|other, task| task.pid != pid || *other == tid);
         self.tasks.insert(tid, Task { pid, call: None });
