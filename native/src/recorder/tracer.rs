@@ -2,12 +2,12 @@
 
 use super::calls::{self, Memory, Moment};
 use super::session::{Session, now_ns};
-use crate::proc::{backing, mappings_of};
+use crate::proc::{backing, mappings_of, mappings_with_flags};
 use crate::sys::trace::{self, Call, Stop};
 use crate::sys::{SignalSet, kill, mapping_at};
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::event::{EventKind, Exec, Exit, Fork, ForkMemory, Signal, Start, Thread};
+use pagescope_shared::event::{EventKind, Exec, Exit, Fork, ForkMemory, Signal, Snapshot, Start, Thread};
 use pagescope_shared::mapping::{Attributes, Backing};
 use std::collections::HashMap;
 use std::fs::File;
@@ -207,7 +207,14 @@ impl Tracer {
             }
             self.processes.entry(pid).or_default().threads += 1;
             self.tasks.insert(new, Task { pid, call: None });
+            // What the other threads of its maker did meanwhile, it has or has not.
+            let copied = matches!(kind, EventKind::Fork(Fork { memory: ForkMemory::Copied, .. }));
+            let unsure = copied && self.processes.get(&maker).is_some_and(|p| p.threads > 1);
             self.session.happens(maker, tid.unsigned_abs(), kind);
+            if unsure && let Ok(mappings) = mappings_with_flags(pid) {
+                let snapshot = Snapshot { mappings, observed: Vec::new() };
+                self.session.happens(pid, child, EventKind::Snapshot(Box::new(snapshot)));
+            }
             if let Some(at) = self.strangers.iter().position(|known| *known == new) {
                 self.strangers.swap_remove(at);
                 trace::go_on(new, 0);
