@@ -5,10 +5,11 @@
 
 mod calls;
 mod filter;
+mod place;
 mod session;
 mod tracer;
 
-use crate::sys::{self, FaultRings, SignalSet, spawn_suspended, trace};
+use crate::sys::{self, FaultRings, signals, spawn_suspended, trace};
 use crate::trace_file::TraceFile;
 use anyhow::{Context, Result, bail};
 use pagescope_shared::header::{self, Capability, Header, Tool};
@@ -32,9 +33,9 @@ pub(crate) struct Options {
     command: Vec<OsString>,
 }
 
-/// The signals that wake the recorder.
-const SIGNALS: [i32; 7] =
-    [libc::SIGCHLD, libc::SIGIO, libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP];
+/// How often what waits is written even if nothing happens, in milliseconds. Half a ring of page faults must not fill in
+/// that time.
+const TICK_MS: i64 = 50;
 
 /// Records a program from its first instruction to its end. Returns the code to exit with: the program's own.
 ///
@@ -47,12 +48,10 @@ pub(crate) fn record(options: &Options) -> Result<u8> {
         options.command.iter().map(|arg| CString::new(arg.as_bytes())).collect();
     let argv = argv.context("an argument with a zero byte")?;
 
-    let signals = SignalSet::of(&SIGNALS);
-    let mask = signals.block();
     // Those who may need not give up what setuid programs get. (A program that is traced does not get it anyway.)
     let privileged = rustix::process::geteuid().is_root();
     let mut child =
-        spawn_suspended(&argv, &filter::program(), privileged, &mask).context("cannot start a process")?;
+        spawn_suspended(&argv, &filter::program(), privileged).context("cannot start a process")?;
     trace::seize(child.pid).context(
         "cannot trace a process: ptrace is forbidden here (a container without CAP_SYS_PTRACE, or kernel.yama.ptrace_scope=3)",
     )?;
@@ -65,10 +64,12 @@ pub(crate) fn record(options: &Options) -> Result<u8> {
     let header = header(options, rings.is_ok())?;
     let mut session = Session::new(TraceFile::create(&output)?, &header)?;
     if let Ok(rings) = rings {
+        rings.interrupt_when_full().context("cannot start a thread")?;
         session.listen_to(rings);
     }
+    signals::wake_up(TICK_MS);
     child.release().context("cannot start the program")?;
-    let (ended, session) = Tracer::new(session, child.pid, false, signals).follow()?;
+    let (ended, session) = Tracer::new(session, child.pid, false).follow()?;
     if session.written() == 0 {
         let why = child.error();
         return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));

@@ -8,6 +8,7 @@ mod mapping_at;
 #[cfg(feature = "oracle")]
 mod perform;
 mod scan;
+pub(crate) mod signals;
 mod spawn;
 pub(crate) mod trace;
 
@@ -18,7 +19,7 @@ pub(crate) use mapping_at::mapping_at;
 #[cfg(feature = "oracle")]
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
 pub(crate) use scan::{Categories, Region, pagemap_scan};
-pub(crate) use spawn::{Instruction, SignalSet, kill, spawn_suspended};
+pub(crate) use spawn::{Instruction, spawn_suspended};
 
 use pagescope_shared::addr::{AddrError, PageSize};
 

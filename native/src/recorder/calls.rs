@@ -50,11 +50,20 @@ const CALLS: &[(i64, Which, &str)] = &[
 
 /// The numbers of all calls that are recorded.
 pub(super) fn numbers() -> impl Iterator<Item = i64> {
-    CALLS.iter().map(|(number, ..)| *number).chain(EXECS)
+    CALLS.iter().map(|(number, ..)| *number).chain(EXECS).chain(PLACES)
 }
 
 /// Seen for the moment at which they begin: what the kernel touches from then on is the new program's.
 const EXECS: [i64; 2] = [libc::SYS_execve, libc::SYS_execveat];
+
+/// Where a thread may run: it is to hear what it would hear without us.
+const PLACES: [i64; 2] = [libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity];
+
+/// Whether a call asks or says where a thread may run, and whether it says so.
+pub(super) fn is_about_place(call: Call) -> Option<bool> {
+    let number = i64::try_from(call.number).ok()?;
+    PLACES.contains(&number).then_some(number == libc::SYS_sched_setaffinity)
+}
 
 /// Whether a call makes another program of its process.
 pub(super) fn is_exec(call: Call) -> bool {

@@ -1,10 +1,11 @@
 //! Follows threads, calls, forks and programs by ptrace.
 
 use super::calls::{self, Memory, Moment};
+use super::place::Place;
 use super::session::{Session, now_ns};
 use crate::proc::{backing, mappings_of, mappings_with_flags};
 use crate::sys::trace::{self, Call, Stop};
-use crate::sys::{SignalSet, kill, mapping_at};
+use crate::sys::{mapping_at, signals};
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::{EventKind, Exec, Exit, Fork, ForkMemory, Signal, Snapshot, Start, Thread};
@@ -12,9 +13,6 @@ use pagescope_shared::mapping::{Attributes, Backing};
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::AsFd as _;
-
-/// How long nothing may happen before what waits is written, in milliseconds.
-const TICK_MS: i64 = 200;
 
 /// A thread that is followed.
 #[derive(Debug)]
@@ -53,14 +51,14 @@ pub(super) struct Tracer {
     leader: i32,
     running: bool,
     ended: Option<Ended>,
-    signals: SignalSet,
+    place: Place,
     /// A second SIGTERM lets everything go.
     asked_to_end: bool,
 }
 
 impl Tracer {
     /// Follows `leader`, which is seized already.
-    pub(super) fn new(session: Session, leader: i32, running: bool, signals: SignalSet) -> Self {
+    pub(super) fn new(session: Session, leader: i32, running: bool) -> Self {
         let mut tracer = Self {
             session,
             tasks: HashMap::new(),
@@ -69,7 +67,7 @@ impl Tracer {
             leader,
             running,
             ended: None,
-            signals,
+            place: Place::here(leader),
             asked_to_end: false,
         };
         let pid = leader.unsigned_abs();
@@ -83,19 +81,10 @@ impl Tracer {
         loop {
             match trace::next_stop() {
                 Ok(Some((tid, stop))) => self.stopped(tid, stop)?,
-                Ok(None) => {
-                    if self.session.is_full() {
-                        self.settle()?;
-                    }
-                    match self.signals.wait(TICK_MS) {
-                        Some(libc::SIGCHLD) => {}
-                        // A ring is half full, or nothing has happened for a while.
-                        Some(libc::SIGIO) | None => self.settle()?,
-                        Some(libc::SIGTERM | libc::SIGHUP) => self.asked_to_end()?,
-                        // The program has got the keyboard's signals too, and answers them as it likes.
-                        Some(_) => {}
-                    }
-                }
+                Ok(None) if signals::asked_to_end() => self.asked_to_end()?,
+                // A ring is half full, or nothing has happened for a while. The keyboard's signals the program has got
+                // too, and answers them as it likes.
+                Ok(None) => self.settle()?,
                 // ECHILD: all are gone.
                 Err(_) => break,
             }
@@ -126,7 +115,7 @@ impl Tracer {
             }
         }
         self.asked_to_end = true;
-        kill(self.leader, libc::SIGTERM);
+        signals::kill(self.leader, libc::SIGTERM);
         self.settle()
     }
 
@@ -160,6 +149,9 @@ impl Tracer {
     fn call_begins(&mut self, tid: i32) {
         match trace::call(tid) {
             Ok(call) if self.running => {
+                if calls::is_about_place(call).is_some() {
+                    self.place.release(self.tasks.keys());
+                }
                 if let Some(task) = self.tasks.get_mut(&tid) {
                     task.call = Some((call, now_ns()));
                 }
@@ -175,6 +167,10 @@ impl Tracer {
         let task = self.tasks.get_mut(&tid);
         if let (Ok(result), Some((pid, Some((call, from))))) = (result, task.map(|t| (t.pid, t.call.take())))
         {
+            if let Some(says) = calls::is_about_place(call) {
+                self.place.asked(says);
+                self.place.keep(self.tasks.keys());
+            }
             let size = self.session.page_size();
             let process = self.processes.entry(pid).or_default();
             let mut memory = Stands { pid, size, process };
@@ -207,6 +203,7 @@ impl Tracer {
             }
             self.processes.entry(pid).or_default().threads += 1;
             self.tasks.insert(new, Task { pid, call: None });
+            self.place.keep(self.tasks.keys());
             // What the other threads of its maker did meanwhile, it has or has not.
             let copied = matches!(kind, EventKind::Fork(Fork { memory: ForkMemory::Copied, .. }));
             let unsure = copied && self.processes.get(&maker).is_some_and(|p| p.threads > 1);
@@ -231,6 +228,7 @@ impl Tracer {
         // Another thread than the leader may have called it: now it is the leader, and the others are gone.
         self.tasks.retain(|other, task| task.pid != pid || *other == tid);
         self.tasks.insert(tid, Task { pid, call: None });
+        self.place.keep(self.tasks.keys());
         self.processes.insert(pid, Process { brk: heap_start(pid), threads: 1, ..Process::default() });
         let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         let exe = exe.to_string_lossy().into_owned();
@@ -267,6 +265,7 @@ impl Tracer {
 
     fn gone(&mut self, tid: i32, ended: Ended) {
         let Some(task) = self.tasks.remove(&tid) else { return };
+        self.place.keep(self.tasks.keys());
         // The leader is the last that is reported.
         if tid.unsigned_abs() != task.pid {
             return;

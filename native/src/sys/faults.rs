@@ -33,15 +33,14 @@ pub(crate) struct FaultRings {
 }
 
 struct Ring {
-    _event: OwnedFd,
+    event: OwnedFd,
     base: NonNull<u8>,
     /// Bytes of the data, a power of two; the control page stands before it.
     data: usize,
 }
 
 impl FaultRings {
-    /// Counts from the next `execve` of `pid` on (`from_exec`), or from now on. A signal says that a ring is half full:
-    /// `SIGIO`, to the calling thread. The kernel's own touches of the program's memory are told to the privileged only.
+    /// Counts from the next `execve` of `pid` on (`from_exec`), or from now on. The kernel's own touches of the program's memory are told to the privileged only.
     ///
     /// # Errors
     /// `EACCES` where /proc/sys/kernel/perf_event_paranoid is 3 or a policy forbids it; `ENOENT` without perf events.
@@ -61,6 +60,32 @@ impl FaultRings {
             }
         }
         Ok(Self { rings })
+    }
+
+    /// Interrupts the calling thread with SIGIO whenever a ring is half full, from a thread of its own that ends with the
+    /// program. (Signals of the event itself would come with every single sample.)
+    pub(crate) fn interrupt_when_full(&self) -> io::Result<()> {
+        let fds: io::Result<Vec<OwnedFd>> = self.rings.iter().map(|ring| ring.event.try_clone()).collect();
+        let fds = fds?;
+        // SAFETY: it takes nothing.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+        let watch = move || {
+            let waits = |fd: &OwnedFd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            let mut polled: Vec<libc::pollfd> = fds.iter().map(waits).collect();
+            // SAFETY: the array is live and says its length; the signal goes to a thread of this process.
+            while unsafe {
+                libc::poll(polled.as_mut_ptr(), libc::nfds_t::try_from(polled.len()).unwrap_or(0), -1)
+            } > 0
+            {
+                if polled.iter().any(|p| p.revents & libc::POLLIN != 0) {
+                    unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGIO) };
+                }
+                // Hung up: the program has ended.
+                polled.retain(|p| p.revents & (libc::POLLHUP | libc::POLLERR) == 0);
+            }
+        };
+        std::thread::Builder::new().name("rings".to_owned()).spawn(watch)?;
+        Ok(())
     }
 
     /// Takes what came since the last call; returns how many samples were lost.
@@ -131,11 +156,8 @@ impl Ring {
             if base == libc::MAP_FAILED {
                 return Err(io::Error::last_os_error());
             }
-            let owner = [1 /* F_OWNER_TID */, libc::gettid()];
-            libc::fcntl(event.as_raw_fd(), F_SETOWN_EX, owner.as_ptr());
-            libc::fcntl(event.as_raw_fd(), libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK);
             let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-            Ok(Self { _event: event, base, data: size })
+            Ok(Self { event, base, data: size })
         }
     }
 
@@ -196,5 +218,3 @@ fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
-
-const F_SETOWN_EX: i32 = 15;

@@ -31,7 +31,7 @@ impl Suspended {
     }
 }
 
-/// Forks; the child waits, then installs `filter` and becomes `argv`. Signals are to it what `mask` says.
+/// Forks; the child waits, then installs `filter` and becomes `argv`.
 ///
 /// # Errors
 /// When there can be no more processes or descriptors.
@@ -39,7 +39,6 @@ pub(crate) fn spawn_suspended(
     argv: &[CString],
     filter: &[Instruction],
     keeps_privileges: bool,
-    mask: &SignalSet,
 ) -> io::Result<Suspended> {
     let (wait, go) = pipe()?;
     let (failed, tell) = pipe()?;
@@ -64,7 +63,6 @@ pub(crate) fn spawn_suspended(
         // The parent's end of the pipe: without it the child sees when the parent dies.
         libc::close(go.as_raw_fd());
         if libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1) == 1 {
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut());
             if !keeps_privileges {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
             }
@@ -89,44 +87,4 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
         }
         Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
     }
-}
-
-/// A set of signals.
-pub(crate) struct SignalSet(libc::sigset_t);
-
-impl SignalSet {
-    /// These signals.
-    pub(crate) fn of(signals: &[i32]) -> Self {
-        // SAFETY: an all-zero set is one, and the calls only write into it.
-        unsafe {
-            let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut set);
-            for signal in signals {
-                libc::sigaddset(&raw mut set, *signal);
-            }
-            Self(set)
-        }
-    }
-
-    /// Keeps these signals waiting for [`SignalSet::wait`]; returns which were kept before.
-    pub(crate) fn block(&self) -> Self {
-        let mut before = Self::of(&[]);
-        // SAFETY: both sets are live.
-        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const self.0, &raw mut before.0) };
-        before
-    }
-
-    /// The next of these signals, or `None` after `ms` milliseconds.
-    pub(crate) fn wait(&self, ms: i64) -> Option<i32> {
-        let time = libc::timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
-        // SAFETY: set and time are live; no information is asked for.
-        let signal = unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const time) };
-        (signal > 0).then_some(signal)
-    }
-}
-
-/// Sends a signal to a process.
-pub(crate) fn kill(pid: i32, signal: i32) {
-    // SAFETY: it takes numbers only. That there is no such process is as good.
-    unsafe { libc::kill(pid, signal) };
 }

@@ -150,17 +150,19 @@ pub(crate) fn signal_info(tid: i32) -> io::Result<(i32, u64)> {
     }
 }
 
-/// The next thread that stands or has ended, and why; `None` when all run.
+/// Waits for the next thread that stands or has ended; `None` when a signal came instead.
 ///
 /// # Errors
 /// `ECHILD` when there is nobody left.
 pub(crate) fn next_stop() -> io::Result<Option<(i32, Stop)>> {
     let mut status = 0;
     // SAFETY: the status is live.
-    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
     match tid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(None),
+        -1 => match io::Error::last_os_error() {
+            e if e.kind() == io::ErrorKind::Interrupted => Ok(None),
+            e => Err(e),
+        },
         _ => Ok(Some((tid, decoded(status)))),
     }
 }
