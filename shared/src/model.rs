@@ -160,11 +160,17 @@ impl AddressSpace {
     }
 
     /// Follows one event of this process, and says what it did: into `change`, which is emptied first.
+    #[inline]
     pub fn apply_to(&mut self, kind: &EventKind, change: &mut Change) {
         change.clear();
-        if let EventKind::Fault(fault) = kind {
-            return self.apply_fault(fault, change);
+        match kind {
+            EventKind::Fault(fault) => self.apply_fault(fault, change),
+            _ => self.apply_other(kind, change),
         }
+    }
+
+    #[inline(never)]
+    fn apply_other(&mut self, kind: &EventKind, change: &mut Change) {
         self.recent = Recent::default();
         match kind {
             EventKind::Map(map) => self.apply_map(map, change),

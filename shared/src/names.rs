@@ -10,7 +10,7 @@ macro_rules! named_bits {
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $set {
             bits: u64,
-            unknown: Option<Box<[String]>>,
+            unknown: Option<Box<crate::names::Unknown>>,
         }
 
         impl $set {
@@ -50,7 +50,7 @@ macro_rules! named_bits {
             }
             /// The names that this version does not know.
             pub fn unknown(&self) -> &[String] {
-                self.unknown.as_deref().unwrap_or_default()
+                self.unknown.as_ref().map_or(&[], |unknown| &unknown.0)
             }
             /// All names, the known ones first.
             pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -86,8 +86,15 @@ macro_rules! named_bits {
     (@constants $at:expr;) => {};
 }
 
+/// Names that this version does not know. They are rare: a set without them is two words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Unknown(Box<[String]>);
+
 /// The bits of the known names, and the unknown names.
-fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (u64, Option<Box<[String]>>) {
+fn split<S: AsRef<str>>(
+    known: &[&str],
+    names: impl IntoIterator<Item = S>,
+) -> (u64, Option<Box<Unknown>>) {
     let (mut bits, mut unknown) = (0, Vec::new());
     for name in names {
         match known.iter().position(|k| *k == name.as_ref()) {
@@ -95,7 +102,7 @@ fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (
             None => unknown.push(name.as_ref().to_owned()),
         }
     }
-    (bits, (!unknown.is_empty()).then(|| unknown.into_boxed_slice()))
+    (bits, (!unknown.is_empty()).then(|| Box::new(Unknown(unknown.into_boxed_slice()))))
 }
 
 named_bits! {

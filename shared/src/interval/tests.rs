@@ -24,7 +24,7 @@ fn cuts_in_the_middle() {
     assert_eq!(map.overlapping(16, 16).count(), 0);
     assert_eq!(map.iter().next_back().map(|e| e.0), Some(15));
     let mut other = map.clone();
-    other.insert_joining(12, 15, Offset(102));
+    assert!(other.join_free(12, 15, &Offset(102)) && !other.join_free(14, 17, &Offset(0)));
     assert_eq!(other.iter().map(|(s, e, v)| (s, e, v.0)).collect::<Vec<_>>(), vec![(10, 20, 100)]);
     assert_eq!(map.len(), 2, "a clone is a copy");
 }
@@ -59,7 +59,7 @@ proptest! {
                 Op::Remove => map.remove(start, end),
                 Op::Join => {
                     let removed = map.remove(start, end);
-                    map.insert_joining(start, end, Offset(value));
+                    assert!(map.join_free(start, end, &Offset(value)));
                     removed
                 }
                 Op::Clone => {

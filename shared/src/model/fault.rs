@@ -19,18 +19,25 @@ pub(super) enum Touch {
     Somehow,
 }
 
+impl Touch {
+    fn of(access: Option<FaultAccess>) -> Self {
+        match access {
+            Some(FaultAccess::Write) => Self::Write,
+            Some(FaultAccess::Read | FaultAccess::Execute) => Self::Read,
+            None => Self::Somehow,
+        }
+    }
+}
+
 /// Where a downward-growing mapping keeps its distance from the one below, in pages: `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;
 
 impl AddressSpace {
+    #[inline]
     pub(super) fn apply_fault(&mut self, fault: &Fault, change: &mut Change) {
         self.faults += 1;
         let page = self.page_size.page_of(fault.addr);
-        let touch = match fault.access {
-            Some(FaultAccess::Write) => Touch::Write,
-            Some(FaultAccess::Read | FaultAccess::Execute) => Touch::Read,
-            None => Touch::Somehow,
-        };
+        let touch = Touch::of(fault.access);
         // The way of nearly all faults: the page after the one that was touched before.
         let Recent { start, end, traits } = self.recent;
         if start <= fault.addr.0
@@ -41,6 +48,11 @@ impl AddressSpace {
         {
             return;
         }
+        self.apply_other_fault(fault, page, touch, change);
+    }
+
+    #[inline(never)]
+    fn apply_other_fault(&mut self, fault: &Fault, page: u64, touch: Touch, change: &mut Change) {
         self.recent = Recent::default();
         if fault.led_to.is_none() && self.touch_new(fault.addr.0, page, touch, change) {
             return;
@@ -99,12 +111,11 @@ impl AddressSpace {
         let Some(state) = traits.after(PageState::Untouched, touch).filter(|_| !traits.may_be_huge) else {
             return false;
         };
-        if !self.pages.is_blank(page, page + 1) {
+        if !self.pages.put_free(page, page + 1, Entry::inferred(state)) {
             return false;
         }
         self.prepare_anon(addr, traits, touch);
         traits.has_anon |= traits.private && touch == Touch::Write;
-        self.pages.put(page, page + 1, Entry::inferred(state));
         self.pages.tell(page, page + 1, Entry::inferred(state), change);
         if traits.has_anon || !traits.private {
             self.recent = Recent { start, end, traits };
@@ -214,14 +225,14 @@ impl AddressSpace {
 
     /// See [`Self::prepare_anon`]; also for guard pages.
     pub(super) fn give_anon(&mut self, addr: u64) {
-        let Some((start, end, vma)) = self.vmas.get(addr) else { return };
+        let Some((left, (start, end, vma), next)) = self.vmas.between(addr) else { return };
         if vma.anon != 0 {
             return;
         }
-        let next = self.vmas.around(end).1.filter(|n| n.0 == end);
+        let next = next.filter(|next| next.0 == end);
         let next = next.and_then(|(_, _, next)| Vma::lent_anon(next, vma, next, end - start));
         let anon = next.or_else(|| {
-            let (s, _, left) = self.vmas.around(start).0.filter(|left| left.1 == start)?;
+            let (s, _, left) = left.filter(|left| left.1 == start)?;
             Vma::lent_anon(left, left, vma, start - s)
         });
         let anon = anon.unwrap_or_else(|| self.new_anon());

@@ -133,14 +133,13 @@ impl Pages {
 
     /// Takes what is known of `first..end` out, without a word.
     pub(super) fn take(&mut self, first: u64, end: u64, taken: &mut dyn FnMut(u64, u64, Entry)) {
-        let mut counts = self.counts;
-        self.runs.remove_each(first, end, &mut |s, e, entry| {
+        let Self { runs, counts, .. } = self;
+        runs.remove_each(first, end, &mut |s, e, entry| {
             if let Some(count) = counts.get_mut(entry.state as usize) {
                 *count = count.wrapping_sub(e - s);
             }
             taken(s, e, entry);
         });
-        self.counts = counts;
     }
 
     /// Lets the run that ends at `first` go on to `end`, if it is like `entry` and nothing is known there. May do
@@ -156,10 +155,18 @@ impl Pages {
 
     /// Puts a run where nothing is known.
     pub(super) fn put(&mut self, first: u64, end: u64, entry: Entry) {
-        if first < end && entry != Entry::UNTOUCHED {
-            self.count(entry.state, end - first, true);
-            self.runs.insert_joining(first, end, entry);
+        if entry != Entry::UNTOUCHED {
+            self.put_free(first, end, entry);
         }
+    }
+
+    /// Puts a run if nothing is known there. Returns whether that was so.
+    pub(super) fn put_free(&mut self, first: u64, end: u64, entry: Entry) -> bool {
+        let free = first < end && self.runs.join_free(first, end, &entry);
+        if free {
+            self.count(entry.state, end - first, true);
+        }
+        free
     }
 
     /// Tells that pages of which nothing was known are so now.
@@ -226,6 +233,7 @@ impl Pages {
     }
 }
 
+#[inline(always)]
 fn push(
     size: PageSize,
     change: &mut Change,
