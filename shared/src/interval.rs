@@ -8,8 +8,8 @@ mod keys;
 mod tree;
 
 use edit::Tried;
-use tree::{Leaf, Slot, Tree};
 pub use tree::{Around, Between, Entry};
+use tree::{Leaf, Slot, Tree};
 
 /// A value that knows what it becomes when its range is cut in front.
 pub trait Cut: Clone {
@@ -144,6 +144,7 @@ impl<V: Cut> IntervalMap<V> {
     }
     /// Lets the entry that ends at `start` go on to `end`, where nothing may be, if its value cut there equals `value`
     /// and what comes next is not touched. May do nothing where it could.
+    #[inline(always)]
     pub fn extend(&mut self, start: u64, end: u64, value: &V) -> bool
     where
         V: PartialEq,

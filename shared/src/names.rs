@@ -91,10 +91,7 @@ macro_rules! named_bits {
 struct Unknown(Box<[String]>);
 
 /// The bits of the known names, and the unknown names.
-fn split<S: AsRef<str>>(
-    known: &[&str],
-    names: impl IntoIterator<Item = S>,
-) -> (u64, Option<Box<Unknown>>) {
+fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (u64, Option<Box<Unknown>>) {
     let (mut bits, mut unknown) = (0, Vec::new());
     for name in names {
         match known.iter().position(|k| *k == name.as_ref()) {

@@ -12,14 +12,14 @@ struct Near<'a, V> {
     index: usize,
     /// Whether it is the first leaf of all.
     first: bool,
-    /// Where the next leaf may begin; past everything when there is none.
-    next: Option<u64>,
+    /// Where the next leaf may begin; the highest number when there is none.
+    next: u64,
 }
 
 impl<V> Near<'_, V> {
     /// Whether the leaf would still be large enough without `count` slots. The only leaf always is.
     fn may_lose(&self, count: usize) -> bool {
-        self.leaf.slots.len() >= count + CAPACITY / 4 || (self.first && self.next.is_none())
+        self.leaf.slots.len() >= count + CAPACITY / 4 || (self.first && self.next == u64::MAX)
     }
     fn has_room(&self) -> bool {
         self.leaf.slots.len() < CAPACITY
@@ -28,13 +28,9 @@ impl<V> Near<'_, V> {
     fn knows_left(&self) -> bool {
         self.index > 0 || self.first
     }
-    /// Where the slot after the place starts, if that is below `end` or at it. `None` when another leaf would have to
-    /// be asked.
-    fn right_start(&self, end: u64) -> Option<u64> {
-        if self.index < self.leaf.slots.len() {
-            return Some(self.leaf.starts.get(self.index));
-        }
-        self.next.is_none_or(|next| next > end).then_some(u64::MAX)
+    /// Where the slot after the place starts; the highest number when there is none in this leaf.
+    fn right_start(&self) -> u64 {
+        self.leaf.starts.get(self.index)
     }
 }
 
@@ -50,10 +46,10 @@ pub(super) enum Tried {
 
 impl<V: Clone> Tree<V> {
     /// The leaf that holds the slots that start about `at`.
-    #[inline]
+    #[inline(always)]
     fn near(&mut self, at: u64) -> Option<Near<'_, V>> {
         let mut node = Rc::make_mut(&mut self.root);
-        let (mut first, mut next) = (true, None);
+        let (mut first, mut next) = (true, u64::MAX);
         loop {
             match node {
                 Node::Leaf(leaf) => {
@@ -64,7 +60,7 @@ impl<V: Clone> Tree<V> {
                     let index = inner.child(at);
                     first &= index == 0;
                     if index + 1 < inner.children.len() {
-                        next = Some(inner.lows.get(index + 1));
+                        next = inner.lows.get(index + 1);
                     }
                     node = Rc::make_mut(inner.children.get_mut(index)?);
                 }
@@ -97,18 +93,34 @@ impl<V: Clone> Tree<V> {
 
     /// Lets the slot that ends at `start` go on to `end` when `joins` says so, given its start, and the next one is not
     /// there yet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn extend(&mut self, start: u64, end: u64, joins: impl Fn(u64, &V) -> bool) -> bool {
-        let Some(near) = self.near(start) else { return false };
-        let free = near.right_start(end).is_some_and(|right| right > end);
-        let Some(index) = near.index.checked_sub(1).filter(|_| free) else { return false };
-        let from = near.leaf.starts.get(index);
-        let Some(slot) = near.leaf.slots.get_mut(index) else { return false };
-        let extends = slot.end == start && joins(from, &slot.value);
-        if extends {
-            slot.end = end;
+        let mut node = Rc::make_mut(&mut self.root);
+        let mut next = u64::MAX;
+        loop {
+            match node {
+                Node::Leaf(leaf) => {
+                    let index = leaf.up_to(start);
+                    let free = leaf.starts.get(index).min(next) > end;
+                    let Some(index) = index.checked_sub(1).filter(|_| free) else { return false };
+                    let from = leaf.starts.get(index);
+                    let Some(slot) = leaf.slots.get_mut(index) else { return false };
+                    let extends = slot.end == start && joins(from, &slot.value);
+                    if extends {
+                        slot.end = end;
+                    }
+                    return extends;
+                }
+                Node::Inner(inner) => {
+                    let index = inner.child(start);
+                    if index + 1 < inner.children.len() {
+                        next = inner.lows.get(index + 1);
+                    }
+                    let Some(child) = inner.children.get_mut(index) else { return false };
+                    node = Rc::make_mut(child);
+                }
+            }
         }
-        extends
     }
 
     /// Puts `value` at `start..end` if nothing is there, joined with the neighbours that it continues.
@@ -117,13 +129,17 @@ impl<V: Clone> Tree<V> {
         V: Cut + PartialEq,
     {
         let Some(near) = self.near(start).filter(Near::knows_left) else { return Tried::Wider };
-        let Some(right_start) = near.right_start(end) else { return Tried::Wider };
-        let index = near.index;
-        let left = index.checked_sub(1).and_then(|i| Some((near.leaf.starts.get(i), near.leaf.slots.get(i)?)));
+        let (index, right_start) = (near.index, near.right_start());
+        if right_start == u64::MAX && near.next <= end {
+            return Tried::Wider;
+        }
+        let left =
+            index.checked_sub(1).and_then(|i| Some((near.leaf.starts.get(i), near.leaf.slots.get(i)?)));
         if right_start < end || left.is_some_and(|left| left.1.end > start) {
             return Tried::Taken;
         }
-        let joins_left = left.is_some_and(|(s, slot)| slot.end == start && slot.value.advanced(start - s) == *value);
+        let joins_left =
+            left.is_some_and(|(s, slot)| slot.end == start && slot.value.advanced(start - s) == *value);
         let right = near.leaf.slots.get(index).filter(|_| right_start == end);
         let right = right.filter(|slot| value.advanced(end - start) == slot.value).map(|slot| slot.end);
         match (joins_left, right) {
@@ -151,42 +167,31 @@ impl<V: Clone> Tree<V> {
     /// Takes out all slots in `start..end` when none of them goes on beyond it.
     pub(super) fn try_take(&mut self, start: u64, end: u64, taken: &mut dyn FnMut(u64, u64, V)) -> Tried {
         let Some(near) = self.near(start).filter(Near::knows_left) else { return Tried::Wider };
-        let (mut from, len) = (near.index, near.leaf.slots.len());
+        let mut from = near.index;
         if let Some(left) = from.checked_sub(1)
-            && let Some(slot) = near.leaf.slots.get(left)
-            && slot.end > start
+            && near.leaf.slots.get(left).is_some_and(|slot| slot.end > start)
         {
-            if near.leaf.starts.get(left) < start {
-                return Tried::Wider;
-            }
             from = left;
         }
         let mut to = from;
-        while to < len && near.leaf.starts.get(to) < end {
+        while near.leaf.starts.get(to) < end {
             to += 1;
         }
-        if to == from {
-            return if to < len || near.next.is_none_or(|next| next >= end) { Tried::Done } else { Tried::Wider };
-        }
-        let beyond = near.leaf.slots.get(to - 1).is_none_or(|slot| slot.end > end);
-        if beyond || (to == len && near.next.is_some_and(|next| next < end)) || !near.may_lose(to - from) {
+        let count = to - from;
+        let cut = count > 0
+            && (near.leaf.starts.get(from) < start
+                || near.leaf.slots.get(to - 1).is_none_or(|last| last.end > end));
+        let ends_here = to < near.leaf.slots.len() || near.next >= end;
+        if cut || !ends_here || (count > 0 && !near.may_lose(count)) {
             return Tried::Wider;
         }
-        let leaf = near.leaf;
-        for at in from..to {
-            let start = leaf.starts.get(at);
-            if to - from == 1 {
-                let slot = leaf.slots.remove(at);
+        for _ in 0..count {
+            let start = near.leaf.starts.get(from);
+            if let Some(slot) = near.leaf.remove(from) {
                 taken(start, slot.end, slot.value);
-            } else if let Some(slot) = leaf.slots.get(at) {
-                taken(start, slot.end, slot.value.clone());
             }
         }
-        if to - from > 1 {
-            leaf.slots.drain(from..to);
-        }
-        leaf.starts.remove(from, to);
-        self.len -= to - from;
+        self.len -= count;
         Tried::Done
     }
 
@@ -212,7 +217,8 @@ impl<V: Clone> Tree<V> {
         if near.leaf.starts.get(index) != start {
             return None;
         }
-        let slot = if near.may_lose(1) { near.leaf.remove(index) } else { remove_from(&mut self.root, start) };
+        let slot =
+            if near.may_lose(1) { near.leaf.remove(index) } else { remove_from(&mut self.root, start) };
         self.len -= usize::from(slot.is_some());
         // A root with one child is one level too many.
         while let Node::Inner(inner) = self.root.as_ref() {
@@ -232,12 +238,12 @@ impl<V: Clone> Tree<V> {
         if near.leaf.starts.get(index) != start || near.leaf.slots.get(index)?.end != end {
             return None;
         }
-        if near.may_lose(1) {
-            let slot = near.leaf.remove(index)?;
-            self.len -= 1;
-            return Some(slot.value);
+        if !near.may_lose(1) {
+            return self.remove(start).map(|slot| slot.value);
         }
-        self.remove(start).map(|slot| slot.value)
+        let slot = near.leaf.remove(index)?;
+        self.len -= 1;
+        Some(slot.value)
     }
 }
 
@@ -252,7 +258,8 @@ fn insert_into<V: Clone>(node: &mut Rc<Node<V>>, start: u64, slot: Slot<V>) -> O
             }
             // Filled in the order of addresses, leaves stay full.
             let middle = if at == len { len } else { CAPACITY / 2 };
-            let mut upper = Leaf { starts: leaf.starts.split_off(middle), slots: Vec::with_capacity(CAPACITY) };
+            let mut upper =
+                Leaf { starts: leaf.starts.split_off(middle), slots: Vec::with_capacity(CAPACITY) };
             upper.slots.extend(leaf.slots.drain(middle..));
             match at.checked_sub(middle) {
                 Some(at) => upper.insert(at, start, slot),
@@ -269,7 +276,8 @@ fn insert_into<V: Clone>(node: &mut Rc<Node<V>>, start: u64, slot: Slot<V>) -> O
                 return None;
             }
             let middle = if at == len { len } else { CAPACITY / 2 };
-            let mut upper = Inner { lows: inner.lows.split_off(middle), children: Vec::with_capacity(CAPACITY) };
+            let mut upper =
+                Inner { lows: inner.lows.split_off(middle), children: Vec::with_capacity(CAPACITY) };
             upper.children.extend(inner.children.drain(middle..));
             match at.checked_sub(middle) {
                 Some(at) => upper.insert(at, low, child),

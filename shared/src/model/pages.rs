@@ -125,6 +125,7 @@ impl Pages {
         })
     }
 
+    #[inline]
     fn count(&mut self, state: PageState, pages: u64, up: bool) {
         if let Some(count) = self.counts.get_mut(state as usize) {
             *count = if up { count.wrapping_add(pages) } else { count.wrapping_sub(pages) };
@@ -144,6 +145,7 @@ impl Pages {
 
     /// Lets the run that ends at `first` go on to `end`, if it is like `entry` and nothing is known there. May do
     /// nothing where it could.
+    #[inline(always)]
     pub(super) fn extend(&mut self, first: u64, end: u64, entry: Entry, change: &mut Change) -> bool {
         let extended = self.runs.extend(first, end, &entry);
         if extended {
