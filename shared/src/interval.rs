@@ -9,7 +9,7 @@ mod tree;
 
 use edit::Tried;
 pub use tree::{Around, Between, Entry};
-use tree::{Leaf, Slot, Tree};
+use tree::{InLeaf, Slot, Tree};
 
 /// A value that knows what it becomes when its range is cut in front.
 pub trait Cut: Clone {
@@ -195,7 +195,7 @@ pub struct Overlapping<'a, V> {
     start: u64,
     end: u64,
     /// Where the next entry is, as long as it is in the leaf of the one before.
-    leaf: Option<(&'a Leaf<V>, usize)>,
+    leaf: Option<InLeaf<'a, V>>,
 }
 
 impl<'a, V> Iterator for Overlapping<'a, V> {

@@ -19,4 +19,6 @@ pub mod page;
 pub mod store;
 pub mod timeline;
 mod varint;
+#[cfg(feature = "workloads")]
+pub mod workloads;
 pub mod world;

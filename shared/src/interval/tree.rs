@@ -12,6 +12,9 @@ pub type Around<'a, V> = (Option<Entry<'a, V>>, Option<Entry<'a, V>>);
 /// An entry, with those before and after it.
 pub type Between<'a, V> = (Option<Entry<'a, V>>, Entry<'a, V>, Option<Entry<'a, V>>);
 
+/// A leaf, and where in it.
+pub(super) type InLeaf<'a, V> = (&'a Leaf<V>, usize);
+
 /// Where a range ends and what is there.
 #[derive(Clone, Debug)]
 pub(super) struct Slot<V> {
@@ -215,7 +218,7 @@ impl<V> Tree<V> {
     }
 
     /// The slot that holds `at` or else the first one that starts after it, and where in its leaf the next one is.
-    pub(super) fn place_of(&self, at: u64) -> Option<(Option<(&Leaf<V>, usize)>, Entry<'_, V>)> {
+    pub(super) fn place_of(&self, at: u64) -> Option<(Option<InLeaf<'_, V>>, Entry<'_, V>)> {
         let place = self.find(at)?;
         match place.before().filter(|before| at < before.1) {
             Some(entry) => Some((Some((place.leaf, place.index)), entry)),
