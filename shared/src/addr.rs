@@ -140,6 +140,11 @@ impl PageSize {
         // A shift: division is slow, and every event needs it.
         addr.0 >> self.0.trailing_zeros()
     }
+    /// The first address of page number `page`; `None` past 2^64.
+    pub fn address_of(self, page: u64) -> Option<Addr> {
+        let shift = self.0.trailing_zeros();
+        (page <= u64::MAX >> shift).then_some(Addr(page << shift))
+    }
     /// Whether `addr` is the first of its page.
     pub fn is_aligned(self, addr: Addr) -> bool {
         addr.0 & (self.0 - 1) == 0

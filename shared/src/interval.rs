@@ -8,6 +8,7 @@ mod keys;
 mod tree;
 
 use edit::Tried;
+pub(crate) use tree::own;
 pub use tree::{Around, Between, Entry};
 use tree::{InLeaf, Slot, Tree};
 

@@ -5,7 +5,7 @@ mod shared;
 
 use crate::addr::{Addr, PageSize};
 use crate::event::{Event, EventKind, Exit, Fork, ForkMemory};
-use crate::interval::{Cut, IntervalMap};
+use crate::interval::{Cut, IntervalMap, own};
 use crate::model::{AddressSpace, Change, Totals};
 use crate::page::Page;
 use std::rc::Rc;
@@ -178,7 +178,7 @@ impl World {
         if self.busy.as_ref().is_none_or(|busy| busy.0 != pid) {
             self.turn_to(pid);
         }
-        self.busy.as_mut().map(|busy| Rc::make_mut(&mut busy.1))
+        self.busy.as_mut().and_then(|busy| own(&mut busy.1))
     }
 
     #[inline(never)]

@@ -2,7 +2,7 @@
 
 use super::Cut;
 use super::keys::{CAPACITY, Keys};
-use super::tree::{Inner, Leaf, Node, Slot, Tree};
+use super::tree::{Inner, Leaf, Node, Slot, Tree, own};
 use std::rc::Rc;
 
 /// A leaf to be changed in place.
@@ -48,7 +48,7 @@ impl<V: Clone> Tree<V> {
     /// The leaf that holds the slots that start about `at`.
     #[inline(always)]
     fn near(&mut self, at: u64) -> Option<Near<'_, V>> {
-        let mut node = Rc::make_mut(&mut self.root);
+        let mut node = own(&mut self.root)?;
         let (mut first, mut next) = (true, u64::MAX);
         loop {
             match node {
@@ -62,7 +62,7 @@ impl<V: Clone> Tree<V> {
                     if index + 1 < inner.children.len() {
                         next = inner.lows.get(index + 1);
                     }
-                    node = Rc::make_mut(inner.children.get_mut(index)?);
+                    node = own(inner.children.get_mut(index)?)?;
                 }
             }
         }
@@ -76,7 +76,7 @@ impl<V: Clone> Tree<V> {
             Node::Leaf(_) => at,
             Node::Inner(_) => self.at_or_before(at).filter(|entry| at < entry.1)?.0,
         };
-        let mut node = Rc::make_mut(&mut self.root);
+        let mut node = own(&mut self.root)?;
         loop {
             match node {
                 Node::Leaf(leaf) => {
@@ -85,7 +85,7 @@ impl<V: Clone> Tree<V> {
                 }
                 Node::Inner(inner) => {
                     let index = inner.child(at);
-                    node = Rc::make_mut(inner.children.get_mut(index)?);
+                    node = own(inner.children.get_mut(index)?)?;
                 }
             }
         }
@@ -95,7 +95,7 @@ impl<V: Clone> Tree<V> {
     /// there yet.
     #[inline(always)]
     pub(super) fn extend(&mut self, start: u64, end: u64, joins: impl Fn(u64, &V) -> bool) -> bool {
-        let mut node = Rc::make_mut(&mut self.root);
+        let Some(mut node) = own(&mut self.root) else { return false };
         let mut next = u64::MAX;
         loop {
             match node {
@@ -116,8 +116,8 @@ impl<V: Clone> Tree<V> {
                     if index + 1 < inner.children.len() {
                         next = inner.lows.get(index + 1);
                     }
-                    let Some(child) = inner.children.get_mut(index) else { return false };
-                    node = Rc::make_mut(child);
+                    let Some(child) = inner.children.get_mut(index).and_then(own) else { return false };
+                    node = child;
                 }
             }
         }

@@ -60,6 +60,21 @@ struct Place<'a, V> {
     right: Option<&'a Node<V>>,
 }
 
+/// The value itself, copied first when somebody else has it too. As `Rc::make_mut`, with the copying out of the way.
+#[inline(always)]
+pub(crate) fn own<T: Clone>(shared: &mut Rc<T>) -> Option<&mut T> {
+    if Rc::strong_count(shared) != 1 {
+        part(shared);
+    }
+    Rc::get_mut(shared)
+}
+
+#[cold]
+#[inline(never)]
+fn part<T: Clone>(shared: &mut Rc<T>) {
+    *shared = Rc::new(shared.as_ref().clone());
+}
+
 impl<V> Default for Leaf<V> {
     fn default() -> Self {
         Self { starts: Keys::default(), slots: Vec::new() }

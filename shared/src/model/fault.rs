@@ -5,7 +5,7 @@ use super::pages::Entry;
 use super::touch::{Touch, Traits};
 use super::vma::Vma;
 use super::{AddressSpace, Recent, range};
-use crate::addr::Range;
+use crate::addr::{Addr, Range};
 use crate::event::{Access, AccessType, Fault, FaultAccess, Signal};
 use crate::mapping::Backing;
 use crate::names::VmFlags;
@@ -114,7 +114,7 @@ impl AddressSpace {
         let size = self.page_size.bytes();
         let mut page = first;
         while page < end {
-            let Some(addr) = page.checked_mul(size) else { return false };
+            let Some(Addr(addr)) = self.page_size.address_of(page) else { return false };
             if self.vmas.get(addr).is_none() && !self.grow_stack(addr, change) {
                 return false;
             }

@@ -74,8 +74,7 @@ impl Pages {
     }
 
     pub(super) fn range(&self, first: u64, end: u64) -> Option<Range> {
-        let bytes = self.size.bytes();
-        Range::new(Addr(first.checked_mul(bytes)?), Addr(end.saturating_mul(bytes))).ok()
+        Range::new(self.size.address_of(first)?, self.size.address_of(end).unwrap_or(Addr(u64::MAX))).ok()
     }
 
     pub(super) fn get(&self, page: u64) -> Entry {
@@ -247,9 +246,8 @@ fn push(
     if first >= end {
         return;
     }
-    let bytes = size.bytes();
-    let Some(start) = first.checked_mul(bytes) else { return };
-    let Ok(range) = Range::new(Addr(start), Addr(end.saturating_mul(bytes))) else { return };
+    let (Some(start), end_addr) = (size.address_of(first), size.address_of(end)) else { return };
+    let Ok(range) = Range::new(start, end_addr.unwrap_or(Addr(u64::MAX))) else { return };
     if let Some(before) = before
         && before.share != 0
         && after.is_none_or(|after| after.share != before.share)
