@@ -140,15 +140,21 @@ impl PageSize {
     }
     /// The number of the page that holds `addr`.
     pub fn page_of(self, addr: Addr) -> u64 {
-        addr.0 / self.0
+        // A shift: division is slow, and every event needs it.
+        addr.0 >> self.0.trailing_zeros()
+    }
+    /// The first address of page number `page`; `None` past 2^64.
+    pub fn address_of(self, page: u64) -> Option<Addr> {
+        let shift = self.0.trailing_zeros();
+        (page <= u64::MAX >> shift).then_some(Addr(page << shift))
     }
     /// Whether `addr` is the first of its page.
     pub fn is_aligned(self, addr: Addr) -> bool {
-        addr.0.is_multiple_of(self.0)
+        addr.0 & (self.0 - 1) == 0
     }
     /// How many pages `range` touches.
     pub fn pages_in(self, range: Range) -> u64 {
-        (range.end.0 - 1) / self.0 - range.start.0 / self.0 + 1
+        self.page_of(Addr(range.end.0 - 1)) - self.page_of(range.start) + 1
     }
     /// What the kernel makes of a length: rounded up to whole pages (`PAGE_ALIGN`), `None` past 2^64.
     pub fn round_up(self, len: u64) -> Option<u64> {

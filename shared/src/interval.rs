@@ -3,10 +3,14 @@
 //! A B+ tree whose nodes are shared between copies until one of them changes: a clone costs nothing, and a film of an
 //! address space holds a thousand moments for little more than one.
 
+mod edit;
+mod keys;
 mod tree;
 
-use tree::Tree;
-pub use tree::{Around, Entry, Slot};
+use edit::Tried;
+pub(crate) use tree::own;
+pub use tree::{Around, Between, Entry};
+use tree::{InLeaf, Slot, Tree};
 
 /// A value that knows what it becomes when its range is cut in front.
 pub trait Cut: Clone {
@@ -76,43 +80,52 @@ impl<V: Cut> IntervalMap<V> {
     pub fn get_mut(&mut self, at: u64) -> Option<&mut V> {
         self.tree.holding_mut(at).map(|slot| &mut slot.value)
     }
+    /// The entry that holds `at`, with the last one before it and the first one after it.
+    pub fn between(&self, at: u64) -> Option<Between<'_, V>> {
+        self.tree.between(at)
+    }
     /// The entries that overlap `start..end`, whole.
     pub fn overlapping(&self, start: u64, end: u64) -> Overlapping<'_, V> {
-        Overlapping { tree: &self.tree, start, end }
+        Overlapping { tree: &self.tree, start, end, leaf: None }
     }
     /// Puts `value` at `start..end`, where nothing may be. An empty range does nothing.
     pub fn insert_free(&mut self, start: u64, end: u64, value: V) {
         if start < end {
             debug_assert!(self.overlapping(start, end).next().is_none(), "not free");
             self.covered += end - start;
-            self.tree.insert(Slot { start, end, value });
+            self.tree.insert(start, Slot { end, value });
         }
     }
     /// Takes `start..end` out, cutting the entries at its ends, and hands over what was there.
     pub fn remove_each(&mut self, start: u64, end: u64, taken: &mut dyn FnMut(u64, u64, V)) {
-        while let Some((s, e, _)) = self.tree.at_or_after(start)
+        if start >= end {
+            return;
+        }
+        let Self { tree, covered } = self;
+        let mut taken = |s: u64, e: u64, value: V| {
+            *covered -= e - s;
+            taken(s, e, value);
+        };
+        // Most often it is one entry, or none.
+        if tree.try_take(start, end, &mut taken) == Tried::Done {
+            return;
+        }
+        while let Some((s, e, _)) = tree.at_or_after(start)
             && s < end
         {
             // What stays in front keeps its place in the tree.
-            if s < start {
-                let Some(slot) = self.tree.slot_mut(s) else { return };
+            let (from, value) = if s < start {
+                let Some(slot) = tree.holding_mut(s) else { return };
                 slot.end = start;
-                let value = slot.value.advanced(start - s);
-                if e > end {
-                    let rest = value.advanced(end - start);
-                    self.tree.insert(Slot { start: end, end: e, value: rest });
-                }
-                self.covered -= e.min(end) - start;
-                taken(start, e.min(end), value);
+                (start, slot.value.advanced(start - s))
             } else {
-                let Some(slot) = self.tree.remove(s) else { return };
-                if e > end {
-                    let rest = slot.value.advanced(end - s);
-                    self.tree.insert(Slot { start: end, end: e, value: rest });
-                }
-                self.covered -= e.min(end) - s;
-                taken(s, e.min(end), slot.value);
+                let Some(slot) = tree.remove(s) else { return };
+                (s, slot.value)
+            };
+            if e > end {
+                tree.insert(end, Slot { end: e, value: value.advanced(end - from) });
             }
+            taken(from, e.min(end), value);
             if e >= end {
                 return;
             }
@@ -132,33 +145,47 @@ impl<V: Cut> IntervalMap<V> {
     }
     /// Lets the entry that ends at `start` go on to `end`, where nothing may be, if its value cut there equals `value`
     /// and what comes next is not touched. May do nothing where it could.
+    #[inline(always)]
     pub fn extend(&mut self, start: u64, end: u64, value: &V) -> bool
     where
         V: PartialEq,
     {
-        let extended = self.tree.extend(start, end, |slot| slot.value.advanced(start - slot.start) == *value);
+        let extended = self.tree.extend(start, end, |from, old| old.advanced(start - from) == *value);
         self.covered += if extended { end - start } else { 0 };
         extended
     }
-    /// Puts `value` at `start..end`, where nothing may be, and makes one entry of it and each neighbour that it
-    /// touches and equals: the right one's value must be the left one's, cut.
-    pub fn insert_joining(&mut self, start: u64, end: u64, value: V)
+    /// Puts `value` at `start..end` if nothing is there, and makes one entry of it and each neighbour that it touches
+    /// and equals: the right one's value must be the left one's, cut. Returns whether it was free.
+    pub fn join_free(&mut self, start: u64, end: u64, value: &V) -> bool
     where
         V: PartialEq,
     {
-        let (left, right) = self.tree.around(start);
-        let left = left.filter(|(s, e, left)| *e == start && left.advanced(start - s) == value).map(|l| l.0);
-        let right = right.filter(|r| r.0 == end && value.advanced(end - start) == *r.2).map(|r| (r.0, r.1));
+        if start >= end {
+            return true;
+        }
+        match self.tree.try_join(start, end, value) {
+            Tried::Taken => return false,
+            Tried::Done => {}
+            Tried::Wider => {
+                let (left, right) = self.tree.around(start);
+                if left.is_some_and(|left| left.1 > start) || right.is_some_and(|right| right.0 < end) {
+                    return false;
+                }
+                let left = left.filter(|(s, e, left)| *e == start && left.advanced(start - s) == *value);
+                let right = right.filter(|r| r.0 == end && value.advanced(end - start) == *r.2);
+                let (left, right) = (left.map(|l| l.0), right.map(|r| (r.0, r.1)));
+                if let Some((s, _)) = right {
+                    self.tree.remove(s);
+                }
+                let joined_end = right.map_or(end, |right| right.1);
+                match left.and_then(|s| self.tree.holding_mut(s)) {
+                    Some(slot) => slot.end = joined_end,
+                    None => self.tree.insert(start, Slot { end: joined_end, value: value.clone() }),
+                }
+            }
+        }
         self.covered += end - start;
-        let mut end = end;
-        if let Some((s, e)) = right {
-            self.tree.remove(s);
-            end = e;
-        }
-        match left.and_then(|s| self.tree.slot_mut(s)) {
-            Some(slot) => slot.end = end,
-            None => self.tree.insert(Slot { start, end, value }),
-        }
+        true
     }
 }
 
@@ -168,13 +195,30 @@ pub struct Overlapping<'a, V> {
     tree: &'a Tree<V>,
     start: u64,
     end: u64,
+    /// Where the next entry is, as long as it is in the leaf of the one before.
+    leaf: Option<InLeaf<'a, V>>,
 }
 
 impl<'a, V> Iterator for Overlapping<'a, V> {
     type Item = Entry<'a, V>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.tree.at_or_after(self.start).filter(|e| e.0 < self.end && self.start < self.end)?;
+        if self.start >= self.end {
+            return None;
+        }
+        let here = self.leaf.and_then(|(leaf, index)| Some((leaf, index, leaf.entry(index)?)));
+        let entry = if let Some((leaf, index, entry)) = here {
+            self.leaf = Some((leaf, index + 1));
+            entry
+        } else {
+            let place = self.tree.place_of(self.start)?;
+            self.leaf = place.0;
+            place.1
+        };
+        if entry.0 >= self.end {
+            self.start = self.end;
+            return None;
+        }
         self.start = entry.1;
         Some(entry)
     }

@@ -23,4 +23,6 @@ pub mod store;
 pub mod timeline;
 pub mod trace;
 mod varint;
+#[cfg(feature = "workloads")]
+pub mod workloads;
 pub mod world;

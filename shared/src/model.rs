@@ -10,6 +10,7 @@ mod observe;
 mod pages;
 mod remap;
 mod save;
+mod touch;
 mod vma;
 
 pub(crate) use change::Unshared;
@@ -17,13 +18,12 @@ pub use change::{Change, Drift, MappingChange, PageChange};
 pub(crate) use save::{KnownTexts, Texts};
 
 use crate::addr::{Addr, PageSize, Range};
-use crate::event::EventKind;
+use crate::event::{EventKind, FaultAccess};
 use crate::interval::IntervalMap;
 use crate::mapping::Mapping;
 use crate::names::VmFlags;
 use crate::page::{Page, PageFlags, PageState};
 use contents::Contents;
-use fault::Traits;
 use pages::Pages;
 use vma::Vma;
 
@@ -44,12 +44,18 @@ pub struct AddressSpace {
     recent: Recent,
 }
 
-/// The mapping that the last fault fell into: faults come in bunches.
-#[derive(Clone, Copy, Debug, Default)]
+/// The mapping that the last fault fell into, and what a fault of that kind does to a page of which nothing is known:
+/// faults come in bunches.
+#[derive(Clone, Copy, Debug)]
 struct Recent {
     start: u64,
     end: u64,
-    traits: Traits,
+    access: Option<FaultAccess>,
+    state: PageState,
+}
+
+impl Recent {
+    const NONE: Self = Self { start: 0, end: 0, access: None, state: PageState::Untouched };
 }
 
 /// It says nothing that the mappings do not say.
@@ -93,7 +99,7 @@ impl AddressSpace {
             next_anon: 0,
             next_object: 0,
             faults: 0,
-            recent: Recent::default(),
+            recent: Recent::NONE,
         }
     }
 
@@ -160,12 +166,18 @@ impl AddressSpace {
     }
 
     /// Follows one event of this process, and says what it did: into `change`, which is emptied first.
+    #[inline]
     pub fn apply_to(&mut self, kind: &EventKind, change: &mut Change) {
         change.clear();
-        if let EventKind::Fault(fault) = kind {
-            return self.apply_fault(fault, change);
+        match kind {
+            EventKind::Fault(fault) => self.apply_fault(fault, change),
+            _ => self.apply_other(kind, change),
         }
-        self.recent = Recent::default();
+    }
+
+    #[inline(never)]
+    fn apply_other(&mut self, kind: &EventKind, change: &mut Change) {
+        self.recent = Recent::NONE;
         match kind {
             EventKind::Map(map) => self.apply_map(map, change),
             EventKind::Unmap(unmap) => self.unmap(unmap.range, change),

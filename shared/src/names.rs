@@ -2,7 +2,6 @@
 //! kept beside them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::sync::Arc;
 
 /// Defines a set of named bits with unknown names kept; bit `i` has the `i`th name.
 macro_rules! named_bits {
@@ -11,7 +10,7 @@ macro_rules! named_bits {
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $set {
             bits: u64,
-            unknown: Option<Arc<Vec<String>>>,
+            unknown: Option<Box<crate::names::Unknown>>,
         }
 
         impl $set {
@@ -51,7 +50,7 @@ macro_rules! named_bits {
             }
             /// The names that this version does not know.
             pub fn unknown(&self) -> &[String] {
-                self.unknown.as_deref().map_or(&[], Vec::as_slice)
+                self.unknown.as_ref().map_or(&[], |unknown| &unknown.0)
             }
             /// All names, the known ones first.
             pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -87,11 +86,12 @@ macro_rules! named_bits {
     (@constants $at:expr;) => {};
 }
 
+/// Names that this version does not know. They are rare: a set without them is two words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Unknown(Box<[String]>);
+
 /// The bits of the known names, and the unknown names.
-fn split<S: AsRef<str>>(
-    known: &[&str],
-    names: impl IntoIterator<Item = S>,
-) -> (u64, Option<Arc<Vec<String>>>) {
+fn split<S: AsRef<str>>(known: &[&str], names: impl IntoIterator<Item = S>) -> (u64, Option<Box<Unknown>>) {
     let (mut bits, mut unknown) = (0, Vec::new());
     for name in names {
         match known.iter().position(|k| *k == name.as_ref()) {
@@ -99,7 +99,7 @@ fn split<S: AsRef<str>>(
             None => unknown.push(name.as_ref().to_owned()),
         }
     }
-    (bits, (!unknown.is_empty()).then(|| Arc::new(unknown)))
+    (bits, (!unknown.is_empty()).then(|| Box::new(Unknown(unknown.into_boxed_slice()))))
 }
 
 named_bits! {

@@ -1,20 +1,23 @@
 //! All processes at one moment: who was made by whom, who shares memory with whom.
 
 mod save;
+mod shared;
 
 use crate::addr::{Addr, PageSize};
 use crate::event::{Event, EventKind, Exit, Fork, ForkMemory};
-use crate::interval::{Cut, IntervalMap};
+use crate::interval::{Cut, IntervalMap, own};
 use crate::model::{AddressSpace, Change, Totals};
 use crate::page::Page;
 use std::rc::Rc;
 
 /// Everything that is known at one moment. A clone costs nothing until one of the two changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct World {
     page_size: PageSize,
-    /// By process number.
-    processes: IntervalMap<Rc<Process>>,
+    /// By process number; the place of the busy one is empty.
+    processes: IntervalMap<Option<Rc<Process>>>,
+    /// The one that the last event was of: most often the next one is of it too, and need not look for it.
+    busy: Option<(u32, Rc<Process>)>,
     /// The families of those that live, by process number: only kin can share private pages.
     live: IntervalMap<u32>,
     forks: u32,
@@ -37,9 +40,19 @@ pub struct Process {
     space: AddressSpace,
 }
 
-impl Cut for Rc<Process> {
+impl PartialEq for World {
+    fn eq(&self, other: &Self) -> bool {
+        (self.page_size, self.forks) == (other.page_size, other.forks)
+            && self.live == other.live
+            && self.processes().eq(other.processes())
+    }
+}
+
+impl Eq for World {}
+
+impl Cut for Option<Rc<Process>> {
     fn advanced(&self, _: u64) -> Self {
-        Self::clone(self)
+        self.clone()
     }
 }
 
@@ -58,17 +71,27 @@ impl Process {
 impl World {
     /// Before anything was recorded.
     pub fn new(page_size: PageSize) -> Self {
-        Self { page_size, processes: IntervalMap::default(), live: IntervalMap::default(), forks: 0 }
+        let (processes, live) = (IntervalMap::default(), IntervalMap::default());
+        Self { page_size, processes, busy: None, live, forks: 0 }
     }
 
     /// All processes by number, the ended ones too.
     pub fn processes(&self) -> impl DoubleEndedIterator<Item = (u32, &Process)> {
-        self.processes.iter().filter_map(|(pid, _, p)| Some((u32::try_from(pid).ok()?, p.as_ref())))
+        self.processes.iter().filter_map(|(pid, _, process)| {
+            let pid = u32::try_from(pid).ok()?;
+            Some((pid, self.present(pid, process)?))
+        })
     }
 
     /// One process.
     pub fn process(&self, pid: u32) -> Option<&Process> {
-        self.processes.get(u64::from(pid)).map(|(_, _, p)| p.as_ref())
+        let (_, _, process) = self.processes.get(u64::from(pid))?;
+        self.present(pid, process)
+    }
+
+    /// What stands in a place of the map, or should.
+    fn present<'a>(&'a self, pid: u32, place: &'a Option<Rc<Process>>) -> Option<&'a Process> {
+        place.as_ref().or(self.busy.as_ref().filter(|busy| busy.0 == pid).map(|busy| &busy.1)).map(Rc::as_ref)
     }
 
     /// The memory that a process uses, its own or a borrowed one.
@@ -97,15 +120,21 @@ impl World {
         // The way of nearly all events: only the process itself is concerned.
         if let EventKind::Fault(_) | EventKind::Map(_) | EventKind::Unmap(_) | EventKind::Protect(_) =
             event.kind
-            && let Some(process) = self.processes.get_mut(u64::from(pid))
+            && let Some(process) = self.known_mut(pid)
             && process.borrows.is_none()
         {
-            Rc::make_mut(process).space.apply_to(&event.kind, change);
+            process.space.apply_to(&event.kind, change);
             if !change.unshared.is_empty() {
                 self.settle(pid, change);
             }
             return;
         }
+        self.apply_rare(event, change);
+    }
+
+    #[inline(never)]
+    fn apply_rare(&mut self, event: &Event, change: &mut Change) {
+        let pid = event.pid;
         change.clear();
         match &event.kind {
             EventKind::Fork(fork) => return self.fork(pid, *fork, change),
@@ -141,12 +170,32 @@ impl World {
         if self.processes.get(key).is_none() {
             self.add(pid, None, AddressSpace::new(self.page_size), pid);
         }
-        self.processes.get_mut(key).map(Rc::make_mut)
+        self.known_mut(pid)
+    }
+
+    #[inline]
+    fn known_mut(&mut self, pid: u32) -> Option<&mut Process> {
+        if self.busy.as_ref().is_none_or(|busy| busy.0 != pid) {
+            self.turn_to(pid);
+        }
+        self.busy.as_mut().and_then(|busy| own(&mut busy.1))
+    }
+
+    #[inline(never)]
+    fn turn_to(&mut self, pid: u32) {
+        if let Some((old, process)) = self.busy.take()
+            && let Some(place) = self.processes.get_mut(u64::from(old))
+        {
+            *place = Some(process);
+        }
+        let place = self.processes.get_mut(u64::from(pid));
+        self.busy = place.and_then(Option::take).map(|process| (pid, process));
     }
 
     fn add(&mut self, pid: u32, parent: Option<u32>, space: AddressSpace, family: u32) {
         let key = u64::from(pid);
-        self.processes.insert(key, key + 1, Rc::new(Process::new(parent, space)));
+        self.busy.take_if(|busy| busy.0 == pid);
+        self.processes.insert(key, key + 1, Some(Rc::new(Process::new(parent, space))));
         self.live.insert(key, key + 1, family);
     }
 
@@ -237,63 +286,6 @@ impl World {
         }
     }
 
-    /// `MADV_REMOVE` takes an object's pages from everybody.
-    fn remove(&mut self, pid: u32, kind: &EventKind, change: &mut Change) {
-        let parts = self.process(pid).map_or_else(Vec::new, |p| p.space.removed_by(kind));
-        if parts.is_empty() {
-            return;
-        }
-        if let Some(process) = self.process_mut(pid) {
-            parts.iter().for_each(|part| process.space.drop_object(part, change));
-        }
-        let all = self.live.iter().filter_map(|(other, ..)| u32::try_from(other).ok());
-        let others: Vec<u32> = all.filter(|other| *other != pid).collect();
-        let mut theirs = Change::default();
-        for other in others {
-            for part in &parts {
-                theirs.clear();
-                if let Some(process) = self.process_mut(other) {
-                    process.space.drop_object(part, &mut theirs);
-                }
-                change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
-            }
-        }
-    }
-
-    /// Somebody gave up pages that he shared: whoever is the only one left has them to himself.
-    fn settle(&mut self, pid: u32, change: &mut Change) {
-        let gone = std::mem::take(&mut change.unshared);
-        let Some(family) = self.live.get(u64::from(pid)).map(|(_, _, family)| *family) else { return };
-        let mut theirs = Change::default();
-        for one in &gone {
-            let mut holders: Vec<(u32, u64, u64)> = Vec::new();
-            let mut whole = 0;
-            for (other, _, kin) in self.live.iter() {
-                let Ok(other) = u32::try_from(other) else { continue };
-                let Some(process) = self.process(other).filter(|_| *kin == family && other != pid) else {
-                    continue;
-                };
-                let runs = process.space.sharing(one);
-                whole += usize::from(runs.first() == Some(&(one.first, one.end)));
-                holders.extend(runs.into_iter().map(|(s, e)| (other, s, e)));
-                // Two who have all of it: nothing changes for anybody.
-                if whole == 2 {
-                    break;
-                }
-            }
-            if whole == 2 {
-                continue;
-            }
-            for (other, first, end) in alone(&holders) {
-                theirs.clear();
-                if let Some(process) = self.process_mut(other) {
-                    process.space.own_alone((first, end), &mut theirs);
-                }
-                change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
-            }
-        }
-    }
-
     /// How many entries all of it is made of: mappings, runs of pages, processes.
     pub(crate) fn entries(&self) -> usize {
         self.processes().map(|(_, p)| 1 + p.space.mapping_count() + p.space.run_count()).sum()
@@ -303,20 +295,6 @@ impl World {
     pub fn page_at(&self, pid: u32, addr: Addr) -> Option<Page> {
         self.space(pid)?.page_at(addr)
     }
-}
-
-/// The parts of the holders' runs that nobody else holds.
-fn alone(holders: &[(u32, u64, u64)]) -> Vec<(u32, u64, u64)> {
-    let mut edges: Vec<u64> = holders.iter().flat_map(|h| [h.1, h.2]).collect();
-    edges.sort_unstable();
-    edges.dedup();
-    let parts = edges.windows(2).filter_map(|edge| {
-        let &[s, e] = edge else { return None };
-        let mut over = holders.iter().filter(|h| h.1 <= s && e <= h.2);
-        let only = over.next()?;
-        over.next().is_none().then_some((only.0, s, e))
-    });
-    parts.collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Set-up, build, demo and tests of pagescope: `cargo xtask --help`.
 
 mod apt;
+mod bench;
 mod browser;
 mod debian;
 mod demo;
@@ -33,6 +34,7 @@ Examples:
   cargo xtask test                   everything that has to pass before a commit
   cargo xtask test --only native     one stage of it
   cargo xtask fuzz-kernel --sequences 200000 --seed 7
+  cargo xtask bench model            how fast the model is, here and in the page's runtime
   cargo xtask setup --check          what this machine has, and what it lacks
   cargo xtask trunk serve            the page, rebuilt at every change
 
@@ -94,6 +96,15 @@ enum Command {
         #[arg(long, default_value = "mismatch.jsonl")]
         out: PathBuf,
     },
+    /// Measure speed, beside a baseline in the same run
+    Bench {
+        #[command(flatten)]
+        wasm: Fallback,
+        /// What is measured
+        subject: bench::Subject,
+        /// Only the workloads whose names contain this
+        filter: Option<String>,
+    },
     /// Record anew the traces that ship with the page
     Gallery {
         #[command(flatten)]
@@ -140,6 +151,7 @@ fn run(command: Command) -> Result<()> {
                 .arg(out);
             run::run(&mut cmd)
         }
+        Command::Bench { wasm, subject, filter } => bench::bench(subject, filter.as_deref(), wasm.fallback),
         Command::Gallery { wasm } => demo::gallery(wasm.fallback),
     }
 }

@@ -58,7 +58,10 @@ impl Stage {
             Stage::WasmClippy if way == Way::Debian => {
                 skipped("clippy of this toolchain has no wasm target; the fallback brings none")
             }
-            Stage::WasmClippy => clippy(&[&WASM_PACKAGES[..], &["--target", wasm::TARGET]].concat()),
+            Stage::WasmClippy => {
+                let features = ["--features", "pagescope-shared/workloads", "--target", wasm::TARGET];
+                clippy(&[&WASM_PACKAGES[..], &features].concat())
+            }
             Stage::Wasm => wasm_tests(way),
             Stage::Native => native_tests(),
         }

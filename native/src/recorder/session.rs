@@ -38,6 +38,8 @@ pub(super) struct Session {
     change: Change,
     next_seq: u64,
     last_ns: u64,
+    /// Why no more can be written.
+    failed: Option<anyhow::Error>,
     /// How often model and kernel differed at a checkpoint.
     pub(super) drift: u64,
     /// How many faults the kernel could not tell.
@@ -63,6 +65,7 @@ impl Session {
             change: Change::default(),
             next_seq: 0,
             last_ns: 0,
+            failed: None,
             drift: 0,
             lost: 0,
         })
@@ -75,11 +78,6 @@ impl Session {
 
     pub(super) fn page_size(&self) -> PageSize {
         self.page_size
-    }
-
-    /// Whether nothing more can be written.
-    pub(super) fn is_broken(&self) -> bool {
-        self.file.is_broken()
     }
 
     /// How many events were written.
@@ -175,8 +173,11 @@ impl Session {
         self.last_ns = self.last_ns.max(time_ns.saturating_sub(self.started_ns));
         let event = Event { seq: self.next_seq, time_ns: self.last_ns, pid, tid, kind, extra: Extra::NONE };
         self.world.apply(&event, &mut self.change);
-        self.file.event(&event)?;
         self.next_seq += 1;
+        // The program goes on all the same; the error is told when it has ended.
+        if self.failed.is_none() {
+            self.failed = self.file.event(&event).err();
+        }
         Ok(())
     }
 
@@ -202,34 +203,13 @@ impl Session {
         if mappings.is_empty() {
             return Ok(());
         }
-        let differs = self.world.space(pid).map_or(Some("the process is not known"), |space| {
-            differs(space, &mappings).then_some("the mappings are not those of /proc/PID/maps")
-        });
-        if let Some(why) = differs {
+        let difference = match self.world.space(pid) {
+            Some(space) => difference(space, &mappings),
+            None => Some("the process is not known".to_owned()),
+        };
+        if let Some(difference) = difference {
             self.drift += 1;
-            if std::env::var_os("PAGESCOPE_SHOW_DRIFT").is_some() {
-                let known =
-                    self.world.space(pid).map(|s| s.mappings().collect::<Vec<_>>()).unwrap_or_default();
-                for m in known.iter().filter(|m| !mappings.iter().any(|k| k.looks_like(m))) {
-                    eprintln!(
-                        "model:  {pid} {} {} {} {:x}",
-                        m.range,
-                        m.permissions(),
-                        m.attributes.backing,
-                        m.attributes.offset
-                    );
-                }
-                for m in mappings.iter().filter(|m| !known.iter().any(|k| k.looks_like(m))) {
-                    eprintln!(
-                        "kernel: {pid} {} {} {} {:x}",
-                        m.range,
-                        m.permissions(),
-                        m.attributes.backing,
-                        m.attributes.offset
-                    );
-                }
-            }
-            let reason = format!("drift: {why}");
+            let reason = format!("drift: {difference}");
             self.write(pid, tid, EventKind::Lost(Box::new(Lost { count: 0, reason })), now_ns())?;
             return self.snapshot(pid, tid);
         }
@@ -248,17 +228,29 @@ impl Session {
         }
         let count = self.next_seq;
         self.write(0, 0, EventKind::End(End { count }), now_ns())?;
+        if let Some(error) = self.failed {
+            return Err(error.context("the program has ended, but the trace is not whole"));
+        }
         self.file.finish()?;
         Ok(count)
     }
 }
 
-/// Whether `/proc/PID/maps` shows something else than the model.
-fn differs(space: &AddressSpace, kernel: &[Mapping]) -> bool {
-    let ours = |m: &&Mapping| m.range.end() <= KERNEL_HALF;
+/// The first mapping that `/proc/PID/maps` shows otherwise than the model.
+fn difference(space: &AddressSpace, kernel: &[Mapping]) -> Option<String> {
+    let told = |mapping: Option<&Mapping>| match mapping {
+        Some(m) => format!("{} {} {}", m.range, m.permissions(), m.attributes.backing),
+        None => "nothing more".to_owned(),
+    };
     let mut known = space.mappings().filter(|m| m.range.end() <= KERNEL_HALF);
-    let same = kernel.iter().filter(ours).all(|m| known.next().is_some_and(|known| alike(&known, m)));
-    !same || known.next().is_some()
+    let mut kernel = kernel.iter().filter(|m| m.range.end() <= KERNEL_HALF);
+    loop {
+        match (known.next(), kernel.next()) {
+            (None, None) => return None,
+            (Some(a), Some(b)) if alike(&a, b) => {}
+            (a, b) => return Some(format!("model {}, /proc/PID/maps {}", told(a.as_ref()), told(b))),
+        }
+    }
 }
 
 fn alike(known: &Mapping, kernel: &Mapping) -> bool {

@@ -52,7 +52,7 @@ pub(super) struct Tracer {
     running: bool,
     ended: Option<Ended>,
     place: Place,
-    /// A second SIGTERM lets everything go.
+    /// SIGTERM came.
     asked_to_end: bool,
 }
 
@@ -107,15 +107,11 @@ impl Tracer {
         self.session.settle(&begun)
     }
 
-    /// The program is told to end; if it does not, it goes on without us.
+    /// Who tells us to end means the program: it is told so, and killed when it is told a second time.
     fn asked_to_end(&mut self) -> Result<()> {
-        if self.asked_to_end {
-            for tid in self.tasks.keys().copied().collect::<Vec<_>>() {
-                trace::interrupt(tid);
-            }
-        }
+        let signal = if self.asked_to_end { libc::SIGKILL } else { libc::SIGTERM };
         self.asked_to_end = true;
-        signals::kill(self.leader, libc::SIGTERM);
+        signals::kill(self.leader, signal);
         self.settle()
     }
 
@@ -137,9 +133,6 @@ impl Tracer {
             Stop::Exited(code) => self.gone(tid, Ended::Code(code)),
             Stop::Killed(signal) => self.gone(tid, Ended::Signal(signal)),
             Stop::Group(_) => trace::listen(tid),
-            Stop::Began if self.asked_to_end && self.ended.is_none() && self.running => {
-                trace::go_on(tid, 0);
-            }
             Stop::Began | Stop::Event => trace::go_on(tid, 0),
             Stop::Signal(signal) => self.signal(tid, signal),
         }

@@ -72,12 +72,13 @@ impl FaultRings {
         let watch = move || {
             let waits = |fd: &OwnedFd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
             let mut polled: Vec<libc::pollfd> = fds.iter().map(waits).collect();
-            // SAFETY: the array is live and says its length; the signal goes to a thread of this process.
+            // SAFETY: the array is live and says its length.
             while unsafe {
                 libc::poll(polled.as_mut_ptr(), libc::nfds_t::try_from(polled.len()).unwrap_or(0), -1)
             } > 0
             {
                 if polled.iter().any(|p| p.revents & libc::POLLIN != 0) {
+                    // SAFETY: it takes numbers, and the thread is one of this process.
                     unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGIO) };
                 }
                 // Hung up: the program has ended.

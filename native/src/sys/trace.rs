@@ -36,7 +36,10 @@ pub(crate) struct Call {
     pub(crate) args: [u64; 6],
 }
 
-const OPTIONS: i32 = libc::PTRACE_O_TRACESYSGOOD
+/// A program whose calls a filter shows to its tracer gets ENOSYS for them when there is no tracer: so it ends with us,
+/// rather than go wrong.
+const OPTIONS: i32 = libc::PTRACE_O_EXITKILL
+    | libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACESECCOMP
     | libc::PTRACE_O_TRACECLONE
     | libc::PTRACE_O_TRACEFORK
@@ -74,16 +77,6 @@ pub(crate) fn go_on_to_call_end(tid: i32) {
 /// Leaves it stopped as a group, until a signal lets it go on.
 pub(crate) fn listen(tid: i32) {
     let _ = request(libc::PTRACE_LISTEN, tid, 0, 0);
-}
-
-/// Lets it go for good.
-pub(crate) fn detach(tid: i32, signal: i32) {
-    let _ = request(libc::PTRACE_DETACH, tid, 0, usize::try_from(signal).unwrap_or(0));
-}
-
-/// Stops a thread that runs.
-pub(crate) fn interrupt(tid: i32) {
-    let _ = request(libc::PTRACE_INTERRUPT, tid, 0, 0);
 }
 
 /// What the event is about: the thread that was made, or the one that called exec.

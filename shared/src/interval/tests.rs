@@ -24,7 +24,7 @@ fn cuts_in_the_middle() {
     assert_eq!(map.overlapping(16, 16).count(), 0);
     assert_eq!(map.iter().next_back().map(|e| e.0), Some(15));
     let mut other = map.clone();
-    other.insert_joining(12, 15, Offset(102));
+    assert!(other.join_free(12, 15, &Offset(102)) && !other.join_free(14, 17, &Offset(0)));
     assert_eq!(other.iter().map(|(s, e, v)| (s, e, v.0)).collect::<Vec<_>>(), vec![(10, 20, 100)]);
     assert_eq!(map.len(), 2, "a clone is a copy");
 }
@@ -35,6 +35,7 @@ enum Op {
     Insert,
     Remove,
     Join,
+    Extend,
     Clone,
 }
 
@@ -44,7 +45,8 @@ proptest! {
     /// Against an array with one slot a unit; wide enough that the tree has three levels.
     #[test]
     fn equals_an_array(ops in prop::collection::vec(
-        (prop_oneof![8 => Just(Op::Insert), 4 => Just(Op::Remove), 4 => Just(Op::Join), 1 => Just(Op::Clone)],
+        (prop_oneof![8 => Just(Op::Insert), 4 => Just(Op::Remove), 4 => Just(Op::Join),
+                      4 => Just(Op::Extend), 1 => Just(Op::Clone)],
          0u64..4096, 1u64..6, 0u64..4), 0..4000), wide in prop::collection::vec((0u64..4096, 1u64..900), 0..4)) {
         let mut map = IntervalMap::default();
         let mut array: Vec<Option<u64>> = vec![None; 4102];
@@ -53,13 +55,22 @@ proptest! {
         for (op, start, len, value) in ops.into_iter().chain(wide) {
             let end = start + len;
             // Values that often continue their neighbours'.
-            let value = value * 10_000 + start;
+            let mut value = value * 10_000 + start;
             let removed = match op {
                 Op::Insert => map.insert(start, end, Offset(value)),
                 Op::Remove => map.remove(start, end),
                 Op::Join => {
                     let removed = map.remove(start, end);
-                    map.insert_joining(start, end, Offset(value));
+                    assert!(map.join_free(start, end, &Offset(value)));
+                    removed
+                }
+                Op::Extend => {
+                    // Past what may be there, as a touch of the next page.
+                    let removed = map.remove(start, end);
+                    value = map.get(start.saturating_sub(1)).map_or(value, |(s, _, v)| v.0 + start - s);
+                    if !map.extend(start, end, &Offset(value)) {
+                        map.insert_free(start, end, Offset(value));
+                    }
                     removed
                 }
                 Op::Clone => {
@@ -80,6 +91,11 @@ proptest! {
             for at in 0..4102u64 {
                 let found = map.get(at).map(|(s, _, v)| v.0 + at - s);
                 prop_assert_eq!(found, array[usize::try_from(at).unwrap()]);
+                let beside = map.get(at).map(|found| {
+                    let left = found.0.checked_sub(1).and_then(|last| map.overlapping(0, last + 1).next_back());
+                    (left, found, map.at_or_after(found.1))
+                });
+                prop_assert_eq!(map.between(at), beside);
             }
             let forward: Vec<_> = map.iter().map(|e| (e.0, e.1)).collect();
             let mut backward: Vec<_> = map.iter().rev().map(|e| (e.0, e.1)).collect();

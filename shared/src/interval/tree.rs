@@ -1,9 +1,7 @@
 //! The B+ tree under [`super::IntervalMap`]. Nodes are shared between clones and copied when one of them writes.
 
+use super::keys::Keys;
 use std::rc::Rc;
-
-/// Slots in a leaf and children of an inner node, at most.
-const CAPACITY: usize = 32;
 
 /// One entry: start, end (exclusive) and value.
 pub type Entry<'a, V> = (u64, u64, &'a V);
@@ -11,61 +9,168 @@ pub type Entry<'a, V> = (u64, u64, &'a V);
 /// The entries before and after a place.
 pub type Around<'a, V> = (Option<Entry<'a, V>>, Option<Entry<'a, V>>);
 
-/// One range with its value.
+/// An entry, with those before and after it.
+pub type Between<'a, V> = (Option<Entry<'a, V>>, Entry<'a, V>, Option<Entry<'a, V>>);
+
+/// A leaf, and where in it.
+pub(super) type InLeaf<'a, V> = (&'a Leaf<V>, usize);
+
+/// Where a range ends and what is there.
 #[derive(Clone, Debug)]
-pub struct Slot<V> {
-    /// The first unit.
-    pub start: u64,
-    /// The first one after it.
-    pub end: u64,
-    /// What is there.
-    pub value: V,
+pub(super) struct Slot<V> {
+    /// The first unit after it.
+    pub(super) end: u64,
+    pub(super) value: V,
+}
+
+/// Ranges by their starts, which stand apart: they are what is searched.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf<V> {
+    pub(super) starts: Keys,
+    pub(super) slots: Vec<Slot<V>>,
 }
 
 #[derive(Clone, Debug)]
-enum Node<V> {
-    Leaf(Vec<Slot<V>>),
-    Inner(Vec<Child<V>>),
+pub(super) struct Inner<V> {
+    /// What is below a child starts at its number or after it. The first one's says nothing: whatever is below the
+    /// second one's is in the first.
+    pub(super) lows: Keys,
+    pub(super) children: Vec<Rc<Node<V>>>,
 }
 
-#[derive(Debug)]
-struct Child<V> {
-    /// The lowest start below it.
-    low: u64,
-    node: Rc<Node<V>>,
-}
-
-// Not derived: that would ask for V: Clone.
-impl<V> Clone for Child<V> {
-    fn clone(&self) -> Self {
-        Self { low: self.low, node: Rc::clone(&self.node) }
-    }
+#[derive(Clone, Debug)]
+pub(super) enum Node<V> {
+    Leaf(Leaf<V>),
+    Inner(Inner<V>),
 }
 
 /// Slots by their starts. Whoever inserts sees to it that they do not overlap.
 #[derive(Clone, Debug)]
 pub(super) struct Tree<V> {
-    root: Rc<Node<V>>,
-    len: usize,
+    pub(super) root: Rc<Node<V>>,
+    pub(super) len: usize,
+}
+
+/// A place in a leaf: after `index` of its slots.
+struct Place<'a, V> {
+    leaf: &'a Leaf<V>,
+    index: usize,
+    /// What stands beside the leaf.
+    left: Option<&'a Node<V>>,
+    right: Option<&'a Node<V>>,
+}
+
+/// The value itself, copied first when somebody else has it too. As `Rc::make_mut`, with the copying out of the way.
+#[inline(always)]
+pub(crate) fn own<T: Clone>(shared: &mut Rc<T>) -> Option<&mut T> {
+    if Rc::strong_count(shared) != 1 {
+        part(shared);
+    }
+    Rc::get_mut(shared)
+}
+
+#[cold]
+#[inline(never)]
+fn part<T: Clone>(shared: &mut Rc<T>) {
+    *shared = Rc::new(shared.as_ref().clone());
+}
+
+impl<V> Default for Leaf<V> {
+    fn default() -> Self {
+        Self { starts: Keys::default(), slots: Vec::new() }
+    }
 }
 
 impl<V> Default for Tree<V> {
     fn default() -> Self {
-        Self { root: Rc::new(Node::Leaf(Vec::new())), len: 0 }
+        Self { root: Rc::new(Node::Leaf(Leaf::default())), len: 0 }
+    }
+}
+
+impl<V> Leaf<V> {
+    #[inline]
+    pub(super) fn up_to(&self, at: u64) -> usize {
+        self.starts.up_to(at).min(self.slots.len())
+    }
+    #[inline]
+    pub(super) fn entry(&self, index: usize) -> Option<Entry<'_, V>> {
+        self.slots.get(index).map(|slot| (self.starts.get(index), slot.end, &slot.value))
+    }
+    pub(super) fn insert(&mut self, index: usize, start: u64, slot: Slot<V>) {
+        if index <= self.slots.len() {
+            self.starts.insert(index, start);
+            self.slots.insert(index, slot);
+        }
+    }
+    pub(super) fn remove(&mut self, index: usize) -> Option<Slot<V>> {
+        (index < self.slots.len()).then(|| {
+            self.starts.remove(index, index + 1);
+            self.slots.remove(index)
+        })
+    }
+    pub(super) fn set_end(&mut self, index: usize, end: u64) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.end = end;
+        }
+    }
+}
+
+impl<V> Inner<V> {
+    /// The child that would hold `at`.
+    #[inline]
+    pub(super) fn child(&self, at: u64) -> usize {
+        self.lows.up_to(at).min(self.children.len()).saturating_sub(1)
+    }
+    pub(super) fn insert(&mut self, index: usize, low: u64, child: Rc<Node<V>>) {
+        if index <= self.children.len() {
+            self.lows.insert(index, low);
+            self.children.insert(index, child);
+        }
+    }
+    pub(super) fn remove(&mut self, index: usize) -> Option<Rc<Node<V>>> {
+        (index < self.children.len()).then(|| {
+            self.lows.remove(index, index + 1);
+            self.children.remove(index)
+        })
     }
 }
 
 impl<V> Node<V> {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         match self {
-            Self::Leaf(slots) => slots.len(),
-            Self::Inner(children) => children.len(),
+            Self::Leaf(leaf) => leaf.slots.len(),
+            Self::Inner(inner) => inner.children.len(),
         }
     }
 
-    /// The child that would hold `at`: the last one that starts at or before it, else the first.
-    fn child_index(children: &[Child<V>], at: u64) -> usize {
-        children.partition_point(|child| child.low <= at).saturating_sub(1)
+    fn first(mut self: &Self) -> Option<Entry<'_, V>> {
+        loop {
+            match self {
+                Self::Inner(inner) => self = inner.children.first()?,
+                Self::Leaf(leaf) => return leaf.entry(0),
+            }
+        }
+    }
+
+    fn last(mut self: &Self) -> Option<Entry<'_, V>> {
+        loop {
+            match self {
+                Self::Inner(inner) => self = inner.children.last()?,
+                Self::Leaf(leaf) => return leaf.entry(leaf.slots.len().checked_sub(1)?),
+            }
+        }
+    }
+}
+
+impl<'a, V> Place<'a, V> {
+    fn before(&self) -> Option<Entry<'a, V>> {
+        match self.index.checked_sub(1) {
+            Some(index) => self.leaf.entry(index),
+            None => self.left?.last(),
+        }
+    }
+    fn after(&self) -> Option<Entry<'a, V>> {
+        self.leaf.entry(self.index).or_else(|| self.right?.first())
     }
 }
 
@@ -74,293 +179,68 @@ impl<V> Tree<V> {
         self.len
     }
 
-    /// The last slot that starts at or before `at`.
-    pub(super) fn at_or_before(&self, at: u64) -> Option<Entry<'_, V>> {
-        let mut node = &self.root;
-        // Where to look when everything in the chosen subtree starts after `at`.
-        let mut left: Option<&Rc<Node<V>>> = None;
-        loop {
-            match node.as_ref() {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, at);
-                    if let Some(before) = index.checked_sub(1).and_then(|i| children.get(i)) {
-                        left = Some(&before.node);
-                    }
-                    node = &children.get(index)?.node;
-                }
-                Node::Leaf(slots) => {
-                    let next = slots.partition_point(|slot| slot.start <= at);
-                    return match next.checked_sub(1).and_then(|i| slots.get(i)) {
-                        Some(slot) => Some((slot.start, slot.end, &slot.value)),
-                        None => Self::last(left?),
-                    };
-                }
-            }
-        }
-    }
-
-    fn last(mut node: &Rc<Node<V>>) -> Option<Entry<'_, V>> {
-        loop {
-            match node.as_ref() {
-                Node::Inner(children) => node = &children.last()?.node,
-                Node::Leaf(slots) => return slots.last().map(|s| (s.start, s.end, &s.value)),
-            }
-        }
-    }
-
-    /// The last slot that starts before `at`, and the first one that starts at or after it: one way down for both.
-    pub(super) fn around(&self, at: u64) -> Around<'_, V> {
-        let mut node = &self.root;
+    /// The place after all that start at or before `at`.
+    #[inline]
+    fn find(&self, at: u64) -> Option<Place<'_, V>> {
+        let mut node = self.root.as_ref();
         let (mut left, mut right) = (None, None);
         loop {
-            match node.as_ref() {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, at);
-                    if let Some(before) = index.checked_sub(1).and_then(|i| children.get(i)) {
-                        left = Some(&before.node);
+            match node {
+                Node::Leaf(leaf) => return Some(Place { leaf, index: leaf.up_to(at), left, right }),
+                Node::Inner(inner) => {
+                    let index = inner.child(at);
+                    if let Some(child) = index.checked_sub(1).and_then(|i| inner.children.get(i)) {
+                        left = Some(child.as_ref());
                     }
-                    if let Some(after) = children.get(index + 1) {
-                        right = Some(&after.node);
+                    if let Some(child) = inner.children.get(index + 1) {
+                        right = Some(child.as_ref());
                     }
-                    let Some(child) = children.get(index) else { return (None, None) };
-                    node = &child.node;
-                }
-                Node::Leaf(slots) => {
-                    let next = slots.partition_point(|slot| slot.start < at);
-                    let before = match next.checked_sub(1).and_then(|i| slots.get(i)) {
-                        Some(slot) => Some((slot.start, slot.end, &slot.value)),
-                        None => left.and_then(Self::last),
-                    };
-                    let after = match slots.get(next) {
-                        Some(slot) => Some((slot.start, slot.end, &slot.value)),
-                        None => right.and_then(Self::first),
-                    };
-                    return (before, after);
+                    node = inner.children.get(index)?;
                 }
             }
         }
+    }
+
+    /// The last slot that starts at or before `at`.
+    pub(super) fn at_or_before(&self, at: u64) -> Option<Entry<'_, V>> {
+        self.find(at)?.before()
     }
 
     /// The slot that holds `at`, or else the first one that starts after it.
     pub(super) fn at_or_after(&self, at: u64) -> Option<Entry<'_, V>> {
-        let mut node = &self.root;
-        let mut right: Option<&Rc<Node<V>>> = None;
-        loop {
-            match node.as_ref() {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, at);
-                    if let Some(after) = children.get(index + 1) {
-                        right = Some(&after.node);
-                    }
-                    node = &children.get(index)?.node;
-                }
-                Node::Leaf(slots) => {
-                    let next = slots.partition_point(|slot| slot.end <= at);
-                    return match slots.get(next) {
-                        Some(slot) => Some((slot.start, slot.end, &slot.value)),
-                        None => Self::first(right?),
-                    };
-                }
-            }
+        let place = self.find(at)?;
+        place.before().filter(|before| at < before.1).or_else(|| place.after())
+    }
+
+    /// The last slot that starts before `at`, and the first one that starts at or after it.
+    pub(super) fn around(&self, at: u64) -> Around<'_, V> {
+        match at.checked_sub(1).map(|before| self.find(before)) {
+            Some(Some(place)) => (place.before(), place.after()),
+            _ => (None, self.root.first()),
         }
     }
 
-    fn first(mut node: &Rc<Node<V>>) -> Option<Entry<'_, V>> {
-        loop {
-            match node.as_ref() {
-                Node::Inner(children) => node = &children.first()?.node,
-                Node::Leaf(slots) => return slots.first().map(|s| (s.start, s.end, &s.value)),
-            }
-        }
-    }
-}
-
-impl<V: Clone> Tree<V> {
-    /// The slot that starts at `start`, to be changed in place; its start must stay.
-    pub(super) fn slot_mut(&mut self, start: u64) -> Option<&mut Slot<V>> {
-        let mut node = Rc::make_mut(&mut self.root);
-        loop {
-            match node {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, start);
-                    node = Rc::make_mut(&mut children.get_mut(index)?.node);
-                }
-                Node::Leaf(slots) => {
-                    let index = slots.binary_search_by_key(&start, |slot| slot.start).ok()?;
-                    return slots.get_mut(index);
-                }
-            }
-        }
-    }
-
-    /// The slot that holds `at`, to be changed in place; its start must stay.
-    pub(super) fn holding_mut(&mut self, at: u64) -> Option<&mut Slot<V>> {
-        let mut node = Rc::make_mut(&mut self.root);
-        loop {
-            match node {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, at);
-                    node = Rc::make_mut(&mut children.get_mut(index)?.node);
-                }
-                Node::Leaf(slots) => {
-                    let next = slots.partition_point(|slot| slot.start <= at);
-                    return slots.get_mut(next.checked_sub(1)?).filter(|slot| at < slot.end);
-                }
-            }
-        }
-    }
-
-    /// Lets the slot that ends at `start` go on to `end` when `joins` says so and the next one is not there yet. May say
-    /// `false` where it could be done: it looks into one leaf only.
-    pub(super) fn extend(&mut self, start: u64, end: u64, joins: impl Fn(&Slot<V>) -> bool) -> bool {
-        let mut node = Rc::make_mut(&mut self.root);
-        let mut last = true;
-        loop {
-            match node {
-                Node::Inner(children) => {
-                    let index = Node::child_index(children, start);
-                    last &= index + 1 == children.len();
-                    let Some(child) = children.get_mut(index) else { return false };
-                    node = Rc::make_mut(&mut child.node);
-                }
-                Node::Leaf(slots) => {
-                    let next = slots.partition_point(|slot| slot.start <= start);
-                    let free = slots.get(next).map_or(last, |slot| slot.start > end);
-                    let Some(slot) = next.checked_sub(1).and_then(|i| slots.get_mut(i)) else { return false };
-                    let extends = free && slot.end == start && joins(slot);
-                    if extends {
-                        slot.end = end;
-                    }
-                    return extends;
-                }
-            }
-        }
-    }
-
-    pub(super) fn insert(&mut self, slot: Slot<V>) {
-        self.len += 1;
-        if let Some(sibling) = Self::insert_into(&mut self.root, slot) {
-            let low = match self.root.as_ref() {
-                Node::Leaf(slots) => slots.first().map_or(0, |s| s.start),
-                Node::Inner(children) => children.first().map_or(0, |c| c.low),
-            };
-            let old = Child { low, node: Rc::clone(&self.root) };
-            self.root = Rc::new(Node::Inner(vec![old, sibling]));
-        }
-    }
-
-    /// Returns the upper half when the node was full.
-    fn insert_into(node: &mut Rc<Node<V>>, slot: Slot<V>) -> Option<Child<V>> {
-        match Rc::make_mut(node) {
-            Node::Leaf(slots) => {
-                let at = slots.partition_point(|s| s.start < slot.start);
-                if slots.len() < CAPACITY {
-                    slots.insert(at, slot);
-                    return None;
-                }
-                // Filled in the order of addresses, leaves stay full.
-                let middle = if at == slots.len() { at } else { CAPACITY / 2 };
-                let mut upper = Vec::with_capacity(CAPACITY);
-                upper.extend(slots.drain(middle..));
-                match at.checked_sub(middle) {
-                    Some(at) => upper.insert(at, slot),
-                    None => slots.insert(at, slot),
-                }
-                let low = upper.first().map_or(0, |s| s.start);
-                Some(Child { low, node: Rc::new(Node::Leaf(upper)) })
-            }
-            Node::Inner(children) => {
-                let index = Node::child_index(children, slot.start);
-                let child = children.get_mut(index)?;
-                child.low = child.low.min(slot.start);
-                let sibling = Self::insert_into(&mut child.node, slot)?;
-                children.insert(index + 1, sibling);
-                if children.len() <= CAPACITY {
-                    return None;
-                }
-                let middle = if index + 2 == children.len() { children.len() - 1 } else { CAPACITY / 2 };
-                let upper = children.split_off(middle);
-                let low = upper.first().map_or(0, |c| c.low);
-                Some(Child { low, node: Rc::new(Node::Inner(upper)) })
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, start: u64) -> Option<Slot<V>> {
-        let slot = Self::remove_from(&mut self.root, start)?;
-        self.len -= 1;
-        // A root with one child is one level too many.
-        while let Node::Inner(children) = self.root.as_ref() {
-            self.root = match children.as_slice() {
-                [] => Rc::new(Node::Leaf(Vec::new())),
-                [only] => Rc::clone(&only.node),
-                _ => break,
-            };
-        }
-        Some(slot)
-    }
-
-    /// Takes out the slot `start..end` when there is exactly that one.
-    pub(super) fn remove_exact(&mut self, start: u64, end: u64) -> Option<V> {
-        if let Node::Leaf(slots) = Rc::make_mut(&mut self.root) {
-            let at = slots.binary_search_by_key(&start, |slot| slot.start).ok()?;
-            if slots.get(at)?.end != end {
-                return None;
-            }
-            self.len -= 1;
-            return Some(slots.remove(at).value);
-        }
-        self.at_or_before(start).filter(|found| (found.0, found.1) == (start, end))?;
-        self.remove(start).map(|slot| slot.value)
-    }
-
-    fn remove_from(node: &mut Rc<Node<V>>, start: u64) -> Option<Slot<V>> {
-        match Rc::make_mut(node) {
-            Node::Leaf(slots) => {
-                let at = slots.binary_search_by_key(&start, |slot| slot.start).ok()?;
-                Some(slots.remove(at))
-            }
-            Node::Inner(children) => {
-                let index = Node::child_index(children, start);
-                let child = children.get_mut(index)?;
-                let slot = Self::remove_from(&mut child.node, start)?;
-                // Exact, or else a range from the left could reach past it unseen.
-                if child.low == start
-                    && let Some((low, ..)) = Self::first(&child.node)
-                {
-                    child.low = low;
-                }
-                Self::fill_up(children, index);
-                Some(slot)
-            }
-        }
-    }
-
-    /// A child that has become small joins a neighbour when both fit into one with room to spare.
-    fn fill_up(children: &mut Vec<Child<V>>, index: usize) {
-        let size = |i: usize| children.get(i).map(|c| c.node.size());
-        let Some(own) = size(index).filter(|&own| own < CAPACITY / 4) else { return };
-        if own == 0 {
-            // No node below the root is ever empty for longer than this.
-            children.remove(index);
-            return;
-        }
-        let fits = |other: Option<usize>| other.is_some_and(|other| own + other <= CAPACITY * 3 / 4);
-        let left = if index > 0 && fits(size(index - 1)) {
-            index - 1
-        } else if fits(size(index + 1)) {
-            index
-        } else {
-            return;
+    /// The slot that holds `at` and those beside it.
+    pub(super) fn between(&self, at: u64) -> Option<Between<'_, V>> {
+        let place = self.find(at)?;
+        let entry = place.before().filter(|entry| at < entry.1)?;
+        let left = match place.index {
+            0 => self.around(entry.0).0,
+            1 => place.left.and_then(Node::last),
+            index => place.leaf.entry(index - 2),
         };
-        let right = children.remove(left + 1);
-        let right = Rc::try_unwrap(right.node).unwrap_or_else(|shared| shared.as_ref().clone());
-        let Some(left) = children.get_mut(left) else { return };
-        match (Rc::make_mut(&mut left.node), right) {
-            (Node::Leaf(slots), Node::Leaf(more)) => slots.extend(more),
-            (Node::Inner(inner), Node::Inner(more)) => inner.extend(more),
-            // All leaves are on one level.
-            _ => {}
+        Some((left, entry, place.after()))
+    }
+
+    /// The slot that holds `at` or else the first one that starts after it, and where in its leaf the next one is.
+    pub(super) fn place_of(&self, at: u64) -> Option<(Option<InLeaf<'_, V>>, Entry<'_, V>)> {
+        let place = self.find(at)?;
+        match place.before().filter(|before| at < before.1) {
+            Some(entry) => Some((Some((place.leaf, place.index)), entry)),
+            None => match place.leaf.entry(place.index) {
+                Some(entry) => Some((Some((place.leaf, place.index + 1)), entry)),
+                None => Some((None, place.right?.first()?)),
+            },
         }
     }
 }

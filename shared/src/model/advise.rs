@@ -1,8 +1,8 @@
 //! madvise(2) and mlock(2): mm/madvise.c, mm/mlock.c; and what failed calls leave behind.
 
 use super::change::Change;
-use super::fault::Touch;
 use super::pages::Entry;
+use super::touch::Touch;
 use super::vma::Vma;
 use super::{AddressSpace, range};
 use crate::addr::{Addr, Range};

@@ -2,47 +2,37 @@
 
 use super::change::{Change, Drift, MappingChange};
 use super::pages::Entry;
+use super::touch::{Touch, Traits};
 use super::vma::Vma;
 use super::{AddressSpace, Recent, range};
-use crate::addr::Range;
+use crate::addr::{Addr, Range};
 use crate::event::{Access, AccessType, Fault, FaultAccess, Signal};
 use crate::mapping::Backing;
 use crate::names::VmFlags;
 use crate::page::{PageFlags, PageState};
 
-/// How a page is touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touch {
-    Read,
-    Write,
-    /// The source does not know.
-    Somehow,
-}
-
 /// Where a downward-growing mapping keeps its distance from the one below, in pages: `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;
 
 impl AddressSpace {
+    #[inline]
     pub(super) fn apply_fault(&mut self, fault: &Fault, change: &mut Change) {
         self.faults += 1;
         let page = self.page_size.page_of(fault.addr);
-        let touch = match fault.access {
-            Some(FaultAccess::Write) => Touch::Write,
-            Some(FaultAccess::Read | FaultAccess::Execute) => Touch::Read,
-            None => Touch::Somehow,
-        };
         // The way of nearly all faults: the page after the one that was touched before.
-        let Recent { start, end, traits } = self.recent;
-        if start <= fault.addr.0
-            && fault.addr.0 < end
-            && fault.led_to.is_none()
-            && let Some(state) = traits.after(PageState::Untouched, touch)
-            && self.pages.extend(page, page + 1, Entry::inferred(state), change)
-        {
-            return;
+        let Recent { start, end, access, state } = self.recent;
+        let usual =
+            start <= fault.addr.0 && fault.addr.0 < end && fault.access == access && fault.led_to.is_none();
+        if !usual || !self.pages.extend(page, page + 1, Entry::inferred(state), change) {
+            self.apply_other_fault(fault, page, change);
         }
-        self.recent = Recent::default();
-        if fault.led_to.is_none() && self.touch_new(fault.addr.0, page, touch, change) {
+    }
+
+    #[inline(never)]
+    fn apply_other_fault(&mut self, fault: &Fault, page: u64, change: &mut Change) {
+        let touch = Touch::of(fault.access);
+        self.recent = Recent::NONE;
+        if fault.led_to.is_none() && self.touch_new(fault, page, touch, change) {
             return;
         }
         if !self.touch(page, page + 1, touch, change) {
@@ -60,8 +50,9 @@ impl AddressSpace {
             && let traits = Traits::of(vma)
             && (traits.has_anon || !traits.private)
             && !traits.may_be_huge
+            && let Some(state) = traits.after(PageState::Untouched, touch)
         {
-            self.recent = Recent { start, end, traits };
+            self.recent = Recent { start, end, access: fault.access, state };
         }
     }
 
@@ -93,21 +84,27 @@ impl AddressSpace {
 
     /// The first touch of a page in a mapping where nothing special happens. `false` when it is not like that, and then
     /// nothing was done.
-    fn touch_new(&mut self, addr: u64, page: u64, touch: Touch, change: &mut Change) -> bool {
-        let Some((start, end, vma)) = self.vmas.get(addr) else { return false };
+    fn touch_new(&mut self, fault: &Fault, page: u64, touch: Touch, change: &mut Change) -> bool {
+        let Some((left, found @ (start, end, vma), next)) = self.vmas.between(fault.addr.0) else {
+            return false;
+        };
         let mut traits = Traits::of(vma);
         let Some(state) = traits.after(PageState::Untouched, touch).filter(|_| !traits.may_be_huge) else {
             return false;
         };
-        if !self.pages.is_blank(page, page + 1) {
+        if !self.pages.put_free(page, page + 1, Entry::inferred(state)) {
             return false;
         }
-        self.prepare_anon(addr, traits, touch);
-        traits.has_anon |= traits.private && touch == Touch::Write;
-        self.pages.put(page, page + 1, Entry::inferred(state));
+        if traits.needs_anon(touch) {
+            let anon = lent_anon(left, found, next).unwrap_or_else(|| next_anon(&mut self.next_anon));
+            if let Some(vma) = self.vmas.get_mut(start) {
+                (vma.anon, vma.inherited) = (anon, false);
+            }
+            traits.has_anon = true;
+        }
         self.pages.tell(page, page + 1, Entry::inferred(state), change);
         if traits.has_anon || !traits.private {
-            self.recent = Recent { start, end, traits };
+            self.recent = Recent { start, end, access: fault.access, state };
         }
         true
     }
@@ -117,7 +114,7 @@ impl AddressSpace {
         let size = self.page_size.bytes();
         let mut page = first;
         while page < end {
-            let Some(addr) = page.checked_mul(size) else { return false };
+            let Some(Addr(addr)) = self.page_size.address_of(page) else { return false };
             if self.vmas.get(addr).is_none() && !self.grow_stack(addr, change) {
                 return false;
             }
@@ -205,29 +202,18 @@ impl AddressSpace {
 
     /// `anon_vma_prepare`: the first page of its own gives a mapping its `anon_vma`, a neighbour's if that will do.
     fn prepare_anon(&mut self, addr: u64, traits: Traits, touch: Touch) {
-        let copies = match touch {
-            Touch::Write => traits.private,
-            Touch::Read => false,
-            Touch::Somehow => traits.private && traits.writable,
-        };
-        if copies && !traits.has_anon {
+        if traits.needs_anon(touch) {
             self.give_anon(addr);
         }
     }
 
     /// See [`Self::prepare_anon`]; also for guard pages.
     pub(super) fn give_anon(&mut self, addr: u64) {
-        let Some((start, end, vma)) = self.vmas.get(addr) else { return };
-        if vma.anon != 0 {
+        let Some((left, found, next)) = self.vmas.between(addr) else { return };
+        if found.2.anon != 0 {
             return;
         }
-        let next = self.vmas.around(end).1.filter(|n| n.0 == end);
-        let next = next.and_then(|(_, _, next)| Vma::lent_anon(next, vma, next, end - start));
-        let anon = next.or_else(|| {
-            let (s, _, left) = self.vmas.around(start).0.filter(|left| left.1 == start)?;
-            Vma::lent_anon(left, left, vma, start - s)
-        });
-        let anon = anon.unwrap_or_else(|| self.new_anon());
+        let anon = lent_anon(left, found, next).unwrap_or_else(|| self.new_anon());
         if let Some(vma) = self.vmas.get_mut(addr) {
             (vma.anon, vma.inherited) = (anon, false);
         }
@@ -241,8 +227,7 @@ impl AddressSpace {
     }
 
     pub(super) fn new_anon(&mut self) -> u32 {
-        self.next_anon = self.next_anon.wrapping_add(1).max(1);
-        self.next_anon
+        next_anon(&mut self.next_anon)
     }
 
     /// `expand_downwards`: a touch below a mapping that grows.
@@ -336,54 +321,21 @@ impl AddressSpace {
     }
 }
 
-/// What decides what a touch leads to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traits {
-    private: bool,
-    anonymous: bool,
-    writable: bool,
-    special: bool,
-    has_anon: bool,
-    may_be_huge: bool,
+fn next_anon(last: &mut u32) -> u32 {
+    *last = last.wrapping_add(1).max(1);
+    *last
 }
 
-impl Traits {
-    fn of(vma: &Vma) -> Self {
-        let anonymous = vma.is_anonymous();
-        Self {
-            private: vma.is_private(),
-            anonymous,
-            writable: vma.attributes.protection.write,
-            special: vma.is_special(),
-            has_anon: vma.anon != 0,
-            // Where huge pages come without being asked for is the machine's setting, which nobody recorded.
-            may_be_huge: anonymous && vma.has(VmFlags::HUGE_PAGE),
-        }
-    }
-
-    /// The state that a touch leads to, when it leads to another one.
-    fn after(self, before: PageState, touch: Touch) -> Option<PageState> {
-        use PageState::{CopyPending, FileClean, FileDirty, Private, Swapped, Unknown, Untouched, ZeroPage};
-        if self.special {
-            return (before == Untouched).then_some(Unknown);
-        }
-        match (touch, before) {
-            (Touch::Write, Private) if self.private => None,
-            (Touch::Write, FileDirty) if !self.private => None,
-            (Touch::Write, _) => Some(if self.private { Private } else { FileDirty }),
-            (Touch::Read, Untouched) => Some(if self.anonymous { ZeroPage } else { FileClean }),
-            (Touch::Read, Swapped) => Some(Private),
-            (Touch::Read, ZeroPage | Private | FileClean | FileDirty | CopyPending | Unknown) => None,
-            // A fault on a page that is there can only have been a write.
-            (Touch::Somehow, ZeroPage | CopyPending) => Some(Private),
-            (Touch::Somehow, FileClean) if self.private && self.writable => Some(Private),
-            (Touch::Somehow, FileClean) if self.writable => Some(FileDirty),
-            (Touch::Somehow, Untouched) if !self.writable => {
-                Some(if self.anonymous { ZeroPage } else { FileClean })
-            }
-            (Touch::Somehow, Untouched) => Some(Unknown),
-            (Touch::Somehow, Swapped) => Some(Private),
-            (Touch::Somehow, Private | FileClean | FileDirty | Unknown) => None,
-        }
-    }
+/// The `anon_vma` that a mapping gets from a neighbour, the next one first.
+fn lent_anon(
+    left: Option<(u64, u64, &Vma)>,
+    (start, end, vma): (u64, u64, &Vma),
+    next: Option<(u64, u64, &Vma)>,
+) -> Option<u32> {
+    let next = next.filter(|next| next.0 == end);
+    let next = next.and_then(|(_, _, next)| Vma::lent_anon(next, vma, next, end - start));
+    next.or_else(|| {
+        let (s, _, left) = left.filter(|left| left.1 == start)?;
+        Vma::lent_anon(left, left, vma, start - s)
+    })
 }

@@ -20,15 +20,24 @@ pub(super) enum Join {
 impl AddressSpace {
     pub(super) fn apply_map(&mut self, map: &Map, change: &mut Change) {
         let asked = &map.asked.flags;
-        self.clear_way(map.range, asked.has(CallFlags::MAP_FIXED), change);
+        let (start, end) = (map.range.start().0, map.range.end().0);
         let mut vma = self.new_vma(map);
+        let (left, right) = self.vmas.around(start);
+        let alone = left.is_none_or(|left| left.1 < start) && right.is_none_or(|right| right.0 > end);
+        if left.is_some_and(|left| left.1 > start) || right.is_some_and(|right| right.0 < end) {
+            self.clear_way(map.range, asked.has(CallFlags::MAP_FIXED), change);
+        }
         // What nobody can hold in memory is not locked.
         if vma.is_special() || vma.has(VmFlags::HUGETLB) {
             vma.attributes.flags = vma.attributes.flags.without(VmFlags::LOCKED | VmFlags::LOCK_ON_FAULT);
         }
         let locked = vma.has(VmFlags::LOCKED);
         change.mappings.push(MappingChange::Created(Mapping { range: map.range, attributes: vma.shown() }));
-        self.place(map.range, vma, Join::Both, change);
+        if alone {
+            self.vmas.insert_free(start, end, vma);
+        } else {
+            self.place(map.range, vma, Join::Both, change);
+        }
         self.pages.announce(map.range, change);
         let populate = asked.has(CallFlags::MAP_POPULATE) && !asked.has(CallFlags::MAP_NONBLOCK);
         if locked || populate {

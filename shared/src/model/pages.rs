@@ -74,17 +74,11 @@ impl Pages {
     }
 
     pub(super) fn range(&self, first: u64, end: u64) -> Option<Range> {
-        let bytes = self.size.bytes();
-        Range::new(Addr(first.checked_mul(bytes)?), Addr(end.saturating_mul(bytes))).ok()
+        Range::new(self.size.address_of(first)?, self.size.address_of(end).unwrap_or(Addr(u64::MAX))).ok()
     }
 
     pub(super) fn get(&self, page: u64) -> Entry {
         self.runs.get(page).map_or(Entry::UNTOUCHED, |(start, _, entry)| entry.advanced(page - start))
-    }
-
-    /// Whether nothing at all is known of these pages.
-    pub(super) fn is_blank(&self, first: u64, end: u64) -> bool {
-        self.runs.overlapping(first, end).next().is_none()
     }
 
     /// The known runs in `first..end`, cut to it.
@@ -125,6 +119,7 @@ impl Pages {
         })
     }
 
+    #[inline]
     fn count(&mut self, state: PageState, pages: u64, up: bool) {
         if let Some(count) = self.counts.get_mut(state as usize) {
             *count = if up { count.wrapping_add(pages) } else { count.wrapping_sub(pages) };
@@ -133,18 +128,18 @@ impl Pages {
 
     /// Takes what is known of `first..end` out, without a word.
     pub(super) fn take(&mut self, first: u64, end: u64, taken: &mut dyn FnMut(u64, u64, Entry)) {
-        let mut counts = self.counts;
-        self.runs.remove_each(first, end, &mut |s, e, entry| {
+        let Self { runs, counts, .. } = self;
+        runs.remove_each(first, end, &mut |s, e, entry| {
             if let Some(count) = counts.get_mut(entry.state as usize) {
                 *count = count.wrapping_sub(e - s);
             }
             taken(s, e, entry);
         });
-        self.counts = counts;
     }
 
     /// Lets the run that ends at `first` go on to `end`, if it is like `entry` and nothing is known there. May do
     /// nothing where it could.
+    #[inline(always)]
     pub(super) fn extend(&mut self, first: u64, end: u64, entry: Entry, change: &mut Change) -> bool {
         let extended = self.runs.extend(first, end, &entry);
         if extended {
@@ -156,10 +151,18 @@ impl Pages {
 
     /// Puts a run where nothing is known.
     pub(super) fn put(&mut self, first: u64, end: u64, entry: Entry) {
-        if first < end && entry != Entry::UNTOUCHED {
-            self.count(entry.state, end - first, true);
-            self.runs.insert_joining(first, end, entry);
+        if entry != Entry::UNTOUCHED {
+            self.put_free(first, end, entry);
         }
+    }
+
+    /// Puts a run if nothing is known there. Returns whether that was so.
+    pub(super) fn put_free(&mut self, first: u64, end: u64, entry: Entry) -> bool {
+        let free = first < end && self.runs.join_free(first, end, &entry);
+        if free {
+            self.count(entry.state, end - first, true);
+        }
+        free
     }
 
     /// Tells that pages of which nothing was known are so now.
@@ -226,6 +229,7 @@ impl Pages {
     }
 }
 
+#[inline(always)]
 fn push(
     size: PageSize,
     change: &mut Change,
@@ -237,9 +241,8 @@ fn push(
     if first >= end {
         return;
     }
-    let bytes = size.bytes();
-    let Some(start) = first.checked_mul(bytes) else { return };
-    let Ok(range) = Range::new(Addr(start), Addr(end.saturating_mul(bytes))) else { return };
+    let (Some(start), end_addr) = (size.address_of(first), size.address_of(end)) else { return };
+    let Ok(range) = Range::new(start, end_addr.unwrap_or(Addr(u64::MAX))) else { return };
     if let Some(before) = before
         && before.share != 0
         && after.is_none_or(|after| after.share != before.share)

@@ -107,11 +107,14 @@ impl Vma {
 
     /// As the rest of the program sees it: without the offset that only the kernel knows.
     pub(super) fn shown(&self) -> Attributes {
-        self.clone().into_shown()
+        Self::without_address(self.attributes.clone())
     }
 
     pub(super) fn into_shown(self) -> Attributes {
-        let mut attributes = self.attributes;
+        Self::without_address(self.attributes)
+    }
+
+    fn without_address(mut attributes: Attributes) -> Attributes {
         if attributes.backing.object().is_none() {
             attributes.offset = 0;
         }
