@@ -52,9 +52,12 @@ struct Run {
     freedoms: Freedoms,
     sequences: u64,
     calls: u64,
+    /// What differed first: it may not come again.
+    first: Option<Difference>,
 }
 
 /// A sequence that differs: why, and the events up to there.
+#[derive(Clone)]
 struct Difference {
     text: String,
     events: Vec<Event>,
@@ -68,6 +71,7 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         freedoms: Freedoms::new(),
         sequences: 0,
         calls: 0,
+        first: None,
     });
     let config = Config {
         cases: fuzz.sequences,
@@ -92,7 +96,10 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         }
         match run.sequence(&plan) {
             Ok(None) => Ok(()),
-            Ok(Some(difference)) => Err(TestCaseError::fail(difference.text)),
+            Ok(Some(difference)) => {
+                run.first.get_or_insert_with(|| difference.clone());
+                Err(TestCaseError::fail(difference.text))
+            }
             Err(error) => Err(TestCaseError::fail(format!("{error:#}"))),
         }
     });
@@ -108,13 +115,13 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
     match result {
         Ok(()) => Ok(()),
         Err(TestError::Abort(why)) => bail!("the test itself failed: {why}"),
-        Err(TestError::Fail(_, plan)) => {
-            let found = run.sequence(&plan)?;
-            let Some(difference) = found else {
-                bail!("it differed once, and not when it was tried again: {plan:?}")
-            };
+        Err(TestError::Fail(why, plan)) => {
+            let again = run.sequence(&plan).unwrap_or(None);
+            let once =
+                if again.is_some() { "" } else { "it differed once, and not when it was tried again: " };
+            let Some(difference) = again.or_else(|| run.first.take()) else { bail!("{why}") };
             write_trace(&fuzz.out, &difference.events)?;
-            bail!("{}\nthe sequence as a trace: {}", difference.text, fuzz.out.display())
+            bail!("{once}{}\nthe sequence as a trace: {}", difference.text, fuzz.out.display())
         }
     }
 }
@@ -124,8 +131,12 @@ impl Run {
         self.sequences += 1;
         let answers = self.performing.sequence(plan)?;
         let mut context = Context { heap: self.performing.heap, breaks: [self.performing.heap; 2] };
-        let mut film =
-            Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
+        let mut film = Film {
+            world: World::new(PageSize::FOUR_KIB),
+            change: Change::default(),
+            events: Vec::new(),
+            drift: None,
+        };
         film.happens(PIDS[0], heap_below(context.heap)?);
         let mut log = String::new();
         let (mut moved_shared, mut collapsed) = (false, false);
@@ -147,7 +158,8 @@ impl Run {
                 } else {
                     pid
                 };
-                let remap = matches!(kind, EventKind::Remap(_));
+                // One that failed may have moved some of it.
+                let remap = op.kind == wire::kind::MREMAP;
                 film.happens(pid, kind);
                 let pending = |p: &PageChange| p.after.is_some_and(|a| a.state == PageState::CopyPending);
                 moved_shared |= remap && film.change.pages.iter().any(pending);
@@ -158,8 +170,8 @@ impl Run {
             if lent.is_some() {
                 film.happens(BORROWER, EventKind::Exit(Box::new(Exit { code: Some(0), signal: None })));
             }
-            if let Some(drift) = film.change.drift.first() {
-                return Ok(Some(film.differs(&log, &format!("drift: {drift}"))));
+            if let Some(drift) = film.drift.take() {
+                return Ok(Some(film.differs(&log, &drift)));
             }
             for (who, &pid) in PIDS.iter().enumerate().take(answer.states.len()) {
                 let space = film.world.space(pid);
@@ -179,6 +191,8 @@ struct Film {
     world: World,
     change: Change,
     events: Vec<Event>,
+    /// The first event that the model could not follow.
+    drift: Option<String>,
 }
 
 impl Film {
@@ -186,6 +200,9 @@ impl Film {
         let seq = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
         let event = Event { seq, time_ns: seq, pid, tid: pid, kind, extra: Extra::NONE };
         self.world.apply(&event, &mut self.change);
+        if let Some(drift) = self.change.drift.first() {
+            self.drift.get_or_insert_with(|| format!("drift: {drift}; event {event:?}"));
+        }
         self.events.push(event);
     }
     fn differs(&mut self, log: &str, text: &str) -> Difference {

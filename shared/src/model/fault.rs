@@ -51,10 +51,12 @@ impl AddressSpace {
             }
             return;
         }
-        if let Some(state) = fault.led_to
-            && self.pages.get(page).state != state
-        {
-            self.pages.set(page, page + 1, Entry::observed(state, PageFlags::NONE, None), change);
+        if let Some(state) = fault.led_to {
+            // What the model had inferred is known now; with whom the page is shared stays known.
+            let inferred = self.pages.get(page);
+            let seen = Entry::observed(state, PageFlags::NONE, None);
+            let same = Entry { provenance: seen.provenance, ..inferred };
+            self.pages.set(page, page + 1, if inferred.state == state { same } else { seen }, change);
         }
         if let Some((start, end, vma)) = self.vmas.get(fault.addr.0)
             && let traits = Traits::of(vma)
@@ -372,7 +374,7 @@ impl Traits {
             (Touch::Write, FileDirty) if !self.private => None,
             (Touch::Write, _) => Some(if self.private { Private } else { FileDirty }),
             (Touch::Read, Untouched) => Some(if self.anonymous { ZeroPage } else { FileClean }),
-            (Touch::Read, Swapped) => Some(Private),
+            (Touch::Read, Swapped) => Some(if self.private { Private } else { FileClean }),
             (Touch::Read, ZeroPage | Private | FileClean | FileDirty | CopyPending | Unknown) => None,
             // A fault on a page that is there can only have been a write.
             (Touch::Somehow, ZeroPage | CopyPending) => Some(Private),
@@ -382,7 +384,8 @@ impl Traits {
                 Some(if self.anonymous { ZeroPage } else { FileClean })
             }
             (Touch::Somehow, Untouched) => Some(Unknown),
-            (Touch::Somehow, Swapped) => Some(Private),
+            (Touch::Somehow, Swapped) if self.private => Some(Private),
+            (Touch::Somehow, Swapped) => Some(if self.writable { Unknown } else { FileClean }),
             (Touch::Somehow, Private | FileClean | FileDirty | Unknown) => None,
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::addr::Frame;
-use crate::event::{Access, AccessType, Asked, Map, Observed, Snapshot, Unmap};
+use crate::event::{Access, AccessType, Asked, Fault, FaultAccess, Map, Observed, Snapshot, Unmap};
 use crate::mapping::{Attributes, Backing, Object, Protection, Sharing};
 use crate::names::{CallFlags, VmFlags};
 use crate::page::{Provenance, Run};
@@ -120,6 +120,42 @@ fn observation_beats_inference_and_frames_count_up() {
     assert_eq!((at(11).state, at(11).provenance), (PageState::Untouched, Provenance::Inferred));
     assert_eq!(change.pages.len(), 3, "{change:?}");
     assert!(change.drift.is_empty());
+}
+
+#[test]
+fn what_a_fault_led_to_is_observed() {
+    let touched = |access, led_to| {
+        let fault = Fault { addr: Addr(5 * PAGE), access, severity: None, ip: None, led_to };
+        let mut space = space(&[map(pages(5, 2), anonymous())]);
+        let change = space.apply(&EventKind::Fault(fault));
+        let after = change.pages.last().and_then(|p| p.after);
+        assert_eq!(after, space.page_at(Addr(5 * PAGE)), "{access:?} {led_to:?}");
+        assert_eq!(space.page_at(Addr(6 * PAGE)), Some(Page::inferred(PageState::Untouched)));
+        after.map(|p| (p.state, p.provenance))
+    };
+    let (write, read) = (Some(FaultAccess::Write), Some(FaultAccess::Read));
+    for (access, led_to, expected) in [
+        (write, None, (PageState::Private, Provenance::Inferred)),
+        (write, Some(PageState::Private), (PageState::Private, Provenance::Observed)),
+        (read, Some(PageState::ZeroPage), (PageState::ZeroPage, Provenance::Observed)),
+        (read, Some(PageState::Private), (PageState::Private, Provenance::Observed)),
+        (None, Some(PageState::ZeroPage), (PageState::ZeroPage, Provenance::Observed)),
+    ] {
+        assert_eq!(touched(access, led_to), Some(expected), "{access:?} {led_to:?}");
+    }
+}
+
+#[test]
+fn swapped_pages_come_back_as_their_mapping_has_them() {
+    let shared = Attributes { sharing: Sharing::Shared, ..file(0) };
+    for (attributes, expected) in
+        [(anonymous(), PageState::Private), (file(0), PageState::Private), (shared, PageState::FileClean)]
+    {
+        let swapped = observed(pages(5, 1), vec![run(1, PageState::Swapped, None)]);
+        let read = access(AccessType::Read, 5 * PAGE, b"a");
+        let space = space(&[map(pages(5, 1), attributes), swapped, read]);
+        assert_eq!(space.page_at(Addr(5 * PAGE)), Some(Page::inferred(expected)));
+    }
 }
 
 #[test]
