@@ -68,7 +68,8 @@ enum Lesson {
         /// Which one
         #[arg(value_parser = PossibleValuesParser::new(lesson::LESSONS.iter().map(|l| l.name)))]
         name: String,
-        /// The trace to write; `-` for stdout [default: NAME.jsonl]
+        /// The trace to write, in the form that its name says: .jsonl, .jsonl.gz or .pscope; `-` for stdout, as .jsonl
+        /// [default: NAME.jsonl]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -77,8 +78,8 @@ enum Lesson {
 const RUN_EXAMPLES: &str = "\
 Examples:
   pagescope lesson run hello
-  pagescope lesson run hello -o /tmp/first.jsonl
-  pagescope lesson run hello -o - | gzip > hello.jsonl.gz";
+  pagescope lesson run hello -o /tmp/first.pscope
+  pagescope lesson run hello -o - | jq .kind";
 
 /// Reads the arguments and does what they say. Ends the process with code 2 when they say nothing.
 ///

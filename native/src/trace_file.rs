@@ -1,17 +1,27 @@
 //! A trace on its way to disk: `NAME.incomplete` until it is whole, so that no NAME is ever half a trace.
 
 use anyhow::{Context, Result, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use pagescope_shared::event::Event;
 use pagescope_shared::header::Header;
 use pagescope_shared::jsonl::{event_line, header_line};
+use pagescope_shared::pscope::{Encoder, Options};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How old events may become that are compressed together before they are written.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where a trace is being written.
 pub(crate) struct TraceFile {
     to: Box<dyn Write>,
+    form: Form,
+    /// When events were last written.
+    written: Instant,
     /// For messages.
     name: String,
     /// From, to: what finishing renames.
@@ -21,7 +31,8 @@ pub(crate) struct TraceFile {
 }
 
 impl TraceFile {
-    /// Writes to `path`, or to stdout when it is `-`. A device or a pipe is written as it is: nothing there could
+    /// Writes to `path` in the form that its name says (`.pscope`, `.jsonl.gz`, anything else is `.jsonl`), or to stdout
+    /// when it is `-`. A device or a pipe is written as it is: nothing there could
     /// be renamed.
     ///
     /// # Errors
@@ -29,9 +40,10 @@ impl TraceFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         if is_stdout(path) {
             let to = Box::new(io::stdout());
-            return Ok(Self { to, name: "stdout".to_owned(), rename: None, broken: false });
+            return Ok(Self::new(to, Form::Lines, "stdout".to_owned(), None));
         }
         let name = path.display().to_string();
+        let form = Form::of(&name);
         // Through symbolic links: the link stays, and what it points to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (written, rename) = match fs::metadata(&target) {
@@ -43,21 +55,53 @@ impl TraceFile {
             }
         };
         let to = File::create(&written).with_context(|| format!("cannot create {}", written.display()))?;
-        Ok(Self { to: Box::new(to), name, rename, broken: false })
+        Ok(Self::new(Box::new(to), form, name, rename))
     }
 
-    /// Writes the first line.
+    fn new(to: Box<dyn Write>, form: Form, name: String, rename: Option<(PathBuf, PathBuf)>) -> Self {
+        Self { to, form, written: Instant::now(), name, rename, broken: false }
+    }
+
+    /// Writes what comes first.
     pub(crate) fn header(&mut self, header: &Header) -> Result<()> {
+        if let Form::Blocks(encoder) = &mut self.form {
+            let begun = encoder.insert(Box::new(Encoder::new(header, Options::default())?)).take();
+            return self.put(&begun);
+        }
         self.line(&header_line(header)?)
     }
 
-    /// Writes one event; it is with the kernel when this returns.
+    /// Writes one event. As a line it is with the kernel when this returns, compressed it may take half a second, if
+    /// events go on.
     pub(crate) fn event(&mut self, event: &Event) -> Result<()> {
-        self.line(&event_line(event)?)
+        let Form::Blocks(encoder) = &mut self.form else { return self.line(&event_line(event)?) };
+        let Some(encoder) = encoder else { bail!("{} has no header yet", self.name) };
+        encoder.push(event).with_context(|| format!("cannot write {}", self.name))?;
+        if self.written.elapsed() > PATIENCE {
+            encoder.flush();
+            self.written = Instant::now();
+        }
+        let bytes = encoder.take();
+        self.put(&bytes)
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
-        let written = self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush());
+        let Form::Gzip(packer) = &mut self.form else { return self.put(line.as_bytes()) };
+        // It writes to memory.
+        packer.write_all(line.as_bytes())?;
+        if self.written.elapsed() > PATIENCE {
+            packer.flush()?;
+            self.written = Instant::now();
+        }
+        let bytes = std::mem::take(packer.get_mut());
+        self.put(&bytes)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = self.to.write_all(bytes).and_then(|()| self.to.flush());
         self.broken |= written.is_err();
         written.with_context(|| format!("cannot write {}", self.name))
     }
@@ -67,16 +111,42 @@ impl TraceFile {
         self.broken
     }
 
-    /// The trace is whole: gives it its name.
+    /// The trace is whole: writes what comes last and gives it its name.
     ///
     /// # Errors
-    /// When it cannot be renamed.
-    pub(crate) fn finish(self) -> Result<()> {
+    /// When it cannot be written or renamed.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let rest = match std::mem::replace(&mut self.form, Form::Lines) {
+            Form::Blocks(Some(encoder)) => encoder.finish(),
+            Form::Gzip(packer) => packer.finish()?,
+            Form::Lines | Form::Blocks(None) => Vec::new(),
+        };
+        self.put(&rest)?;
         if let Some((from, to)) = self.rename {
             fs::rename(&from, &to)
                 .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
         }
         Ok(())
+    }
+}
+
+/// What the bytes are.
+enum Form {
+    Lines,
+    Gzip(GzEncoder<Vec<u8>>),
+    /// Begun when the header is known.
+    Blocks(Option<Box<Encoder>>),
+}
+
+impl Form {
+    fn of(name: &str) -> Self {
+        if name.ends_with(".pscope") {
+            Self::Blocks(None)
+        } else if name.ends_with(".gz") {
+            Self::Gzip(GzEncoder::new(Vec::new(), Compression::default()))
+        } else {
+            Self::Lines
+        }
     }
 }
 
@@ -94,6 +164,25 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_name_has_its_form() {
+        use pagescope_shared::trace::read;
+        let trace = read(include_bytes!("../../shared/tests/golden/v1.jsonl")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        for (name, begins) in [("a.jsonl", "{\"format\""), ("a.jsonl.gz", "\x1f"), ("a.pscope", "")] {
+            let path = dir.path().join(name);
+            let mut file = TraceFile::create(&path).unwrap();
+            file.header(&trace.header).unwrap();
+            trace.events.iter().for_each(|event| file.event(event).unwrap());
+            assert!(!path.exists());
+            file.finish().unwrap();
+            let bytes = fs::read(&path).unwrap();
+            assert!(bytes.starts_with(begins.as_bytes()), "{name}");
+            assert_eq!(bytes.starts_with(b"\x89PSCP"), name == "a.pscope");
+            assert_eq!(read(&bytes).unwrap(), trace, "{name}");
+        }
+    }
 
     #[test]
     fn the_name_comes_last_and_links_stay() {

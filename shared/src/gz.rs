@@ -1,7 +1,8 @@
 //! gzip (RFC 1952): `.jsonl.gz`.
 
+use crate::crc::Crc;
 use crate::trace::{Place, Problem, Reason};
-use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// What a gzip file may grow to: [`FREE_BYTES`] and this many times its own size. A trace as text compresses 10 to
 /// 40 times.
@@ -26,6 +27,8 @@ pub struct Gunzip<'a> {
     part: Part,
     inflate: Decompress,
     crc: Crc,
+    /// Bytes of this member so far, modulo 2^32.
+    amount: u32,
     produced: u64,
     limit: u64,
     chunk: Vec<u8>,
@@ -49,6 +52,7 @@ impl<'a> Gunzip<'a> {
             part: Part::Header,
             inflate: Decompress::new(false),
             crc: Crc::new(),
+            amount: 0,
             produced: 0,
             limit,
             chunk: Vec::with_capacity(CHUNK_BYTES),
@@ -78,14 +82,15 @@ impl<'a> Gunzip<'a> {
             Part::Header => {
                 self.at += header_len(rest)?;
                 self.inflate.reset(false);
-                self.crc.reset();
+                self.crc = Crc::new();
+                self.amount = 0;
                 Part::Body
             }
             Part::Body => self.inflate(rest)?,
             Part::Checksum => {
                 let [a, b, c, d, amount @ ..] = *rest.first_chunk::<8>().ok_or(Reason::Torn)?;
                 if (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(amount))
-                    != (self.crc.sum(), self.crc.amount())
+                    != (self.crc.sum(), self.amount)
                 {
                     return Err(Reason::Damaged("the checksum of the text is another"));
                 }
@@ -103,6 +108,7 @@ impl<'a> Gunzip<'a> {
         let used = self.inflate.total_in() - before;
         self.at += usize::try_from(used).unwrap_or(rest.len());
         self.crc.update(&self.chunk);
+        self.amount = self.amount.wrapping_add(low32(self.chunk.len()));
         self.produced += to_u64(self.chunk.len());
         if self.produced > self.limit {
             return Err(Reason::Grows { limit: self.limit });
@@ -136,7 +142,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut crc = Crc::new();
     crc.update(bytes);
     out.extend(crc.sum().to_le_bytes());
-    out.extend(crc.amount().to_le_bytes());
+    out.extend(low32(bytes.len()).to_le_bytes());
     out
 }
 
@@ -179,6 +185,11 @@ fn header_len(bytes: &[u8]) -> Result<usize, Reason> {
     }
     at += if flags & CRC != 0 { 2 } else { 0 };
     rest(at).map(|_| at)
+}
+
+fn low32(len: usize) -> u32 {
+    let [a, b, c, d, ..] = to_u64(len).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn to_u64(len: usize) -> u64 {

@@ -8,6 +8,7 @@
 //! file or a clock, and no input makes it panic.
 
 pub mod addr;
+mod crc;
 pub mod event;
 pub mod gz;
 pub mod header;

@@ -17,7 +17,7 @@ pub use footer::{BlockPlace, Footer, KeyframePlace};
 pub use frame::{FRAME_BYTES, Limits, TRAILER_BYTES, footer_offset, is_pscope};
 pub use read::read;
 
-use block::{BlockWriter, decode};
+pub(crate) use block::{BlockWriter, decode};
 pub(crate) use read::{Scan, block_events, keyframe, scan};
 
 /// The version of the container that this code writes. A reader refuses newer ones.

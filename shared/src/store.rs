@@ -3,9 +3,9 @@
 use crate::event::{Event, EventKind, Extra, Lost};
 use crate::gz::{Gunzip, is_gzip};
 use crate::header::Header;
-use crate::jsonl::{Line, Lines, MAX_LINE_BYTES};
+use crate::jsonl::{Line, Lines, MAX_LINE_BYTES, check};
 use crate::pscope::{
-    BlockPlace, Density, Encoder, KeyframePlace, Options, Scan, block_events, is_pscope, scan,
+    BlockPlace, BlockWriter, Density, KeyframePlace, Limits, Scan, block_events, decode, is_pscope, scan,
 };
 use crate::trace::{Place, Problem, ReadError, Reason, Trace};
 use crate::world::World;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// What decoded blocks may take, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// How a trace is kept that came in another form.
-const KEPT: Options = Options { compression: 0, keyframes: false, block_events: 8192 };
+/// Events a block, of a trace that came in another form.
+const BLOCK_EVENTS: u32 = 8192;
 
 /// A trace that can be read at any position.
 ///
@@ -25,10 +25,19 @@ const KEPT: Options = Options { compression: 0, keyframes: false, block_events: 
 /// at most.
 #[derive(Clone, Debug)]
 pub struct Store {
-    bytes: Arc<Vec<u8>>,
+    source: Arc<Source>,
     scan: Arc<Scan>,
     len: usize,
     state: RefCell<State>,
+}
+
+/// Where the blocks are.
+#[derive(Clone, Debug)]
+enum Source {
+    /// In the file that was opened.
+    File(Vec<u8>),
+    /// In memory, one by one, not compressed.
+    Blocks(Vec<Vec<u8>>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,7 +59,7 @@ impl Store {
     pub fn open(bytes: Vec<u8>) -> Result<Self, ReadError> {
         if is_pscope(&bytes) {
             let scan = scan(&bytes)?;
-            return Ok(Self::of(bytes, scan));
+            return Ok(Self::of(Source::File(bytes), scan));
         }
         let mut intake = Intake::default();
         if is_gzip(&bytes) {
@@ -61,27 +70,36 @@ impl Store {
         intake.finish()
     }
 
-    /// A trace that was read as a whole.
-    ///
-    /// # Errors
-    /// A header that cannot be written.
-    pub fn from_trace(trace: &Trace) -> Result<Self, ReadError> {
-        let mut intake =
-            Intake { lines: Lines::default(), encoder: None, bytes: Vec::new(), rest: Vec::new() };
-        intake.begin(&trace.header)?;
+    /// A trace that was read as a whole. Events that no reader would take are left out.
+    pub fn from_trace(trace: &Trace) -> Self {
+        let mut intake = Intake::default();
         intake.lines.problems.clone_from(&trace.problems);
+        let mut previous = None;
         for (event, line) in trace.events.iter().zip(2..) {
-            intake.push(event, Place::Line(line));
+            let place = Place::Line(line);
+            let problem = match (check(&event.kind, trace.header.page_size), previous) {
+                (Err(reason), _) => Some(reason),
+                (_, Some(previous)) if event.seq <= previous => {
+                    Some(Reason::OutOfOrder { found: event.seq, previous })
+                }
+                _ => None,
+            };
+            if let Some(reason) = problem {
+                intake.lines.problems.push(Problem { place, reason });
+                continue;
+            }
+            previous = Some(event.seq);
+            intake.push(event, place);
         }
-        intake.finish()
+        intake.into_store(trace.header.clone())
     }
 
-    fn of(bytes: Vec<u8>, mut scan: Scan) -> Self {
+    fn of(source: Source, mut scan: Scan) -> Self {
         let problems = std::mem::take(&mut scan.problems);
         let len = scan.blocks.last().map_or(0, |last| last.position + u64::from(last.events));
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let state = RefCell::new(State { problems, ..State::default() });
-        Self { bytes: Arc::new(bytes), scan: Arc::new(scan), len, state }
+        Self { source: Arc::new(source), scan: Arc::new(scan), len, state }
     }
 
     /// What recorded it.
@@ -110,7 +128,10 @@ impl Store {
     }
     /// How many bytes the encoded events take.
     pub fn encoded_bytes(&self) -> usize {
-        self.bytes.len()
+        match self.source.as_ref() {
+            Source::File(bytes) => bytes.len(),
+            Source::Blocks(blocks) => blocks.iter().map(Vec::len).sum(),
+        }
     }
 
     /// The block that holds an event.
@@ -136,7 +157,16 @@ impl Store {
             return Some(events);
         }
         let place = self.scan.blocks.get(block)?;
-        let (mut events, problem) = block_events(&self.bytes, &self.scan, place);
+        let (mut events, problem) = match self.source.as_ref() {
+            Source::File(bytes) => block_events(bytes, &self.scan, place),
+            Source::Blocks(blocks) => {
+                let size = self.scan.header.page_size;
+                let (events, result) =
+                    decode(blocks.get(block)?, place.events, place.seq, place.time_ns, size);
+                let place = Place::Byte(place.offset);
+                (events, result.err().map(|why| Problem { place, reason: why.into() }))
+            }
+        };
         if let Some(problem) = problem {
             fill_up(&mut events, place);
             if state.damaged.insert(block) {
@@ -181,7 +211,8 @@ impl Store {
     /// The last world that the trace itself holds at or before `position`, with its position.
     pub fn keyframe(&self, position: usize) -> Option<(usize, World)> {
         let place = self.keyframe_place(position)?;
-        let world = crate::pscope::keyframe(&self.bytes, &self.scan, place)?;
+        let Source::File(bytes) = self.source.as_ref() else { return None };
+        let world = crate::pscope::keyframe(bytes, &self.scan, place)?;
         Some((usize::try_from(place.position).ok()?, world))
     }
 }
@@ -210,8 +241,10 @@ fn fill_up(events: &mut Vec<Event>, place: &BlockPlace) {
 #[derive(Default)]
 struct Intake {
     lines: Lines,
-    encoder: Option<Encoder>,
-    bytes: Vec<u8>,
+    header: Option<Header>,
+    writer: BlockWriter,
+    blocks: Vec<Vec<u8>>,
+    places: Vec<BlockPlace>,
     /// The beginning of a line whose end has not come yet.
     rest: Vec<u8>,
 }
@@ -244,7 +277,7 @@ impl Intake {
             match from.next_chunk() {
                 Ok(Some(chunk)) => self.take(chunk)?,
                 Ok(None) => return Ok(()),
-                Err(problem) if self.encoder.is_none() && self.rest.is_empty() => {
+                Err(problem) if self.header.is_none() && self.rest.is_empty() => {
                     return Err(ReadError::NoGzip(problem.reason));
                 }
                 Err(problem) => {
@@ -257,26 +290,34 @@ impl Intake {
 
     fn line(&mut self, raw: &[u8]) -> Result<(), ReadError> {
         match self.lines.read(raw)? {
-            Some(Line::Header(header)) => self.begin(&header)?,
+            Some(Line::Header(header)) => self.header = Some(*header),
             Some(Line::Event(event)) => self.push(&event, self.lines.place()),
             None => {}
         }
         Ok(())
     }
 
-    fn begin(&mut self, header: &Header) -> Result<(), ReadError> {
-        let encoder = Encoder::new(header, KEPT).map_err(|e| ReadError::NoHeader(e.to_string()))?;
-        self.encoder = Some(encoder);
-        Ok(())
-    }
-
     fn push(&mut self, event: &Event, place: Place) {
-        let Some(encoder) = &mut self.encoder else { return };
-        if let Err(why) = encoder.push(event) {
+        if let Err(why) = self.writer.push(event) {
             let reason = Reason::NotAnEvent(why.to_string());
             self.lines.problems.push(Problem { place, reason });
         }
-        self.bytes.append(&mut encoder.take());
+        if self.writer.count >= BLOCK_EVENTS || self.writer.is_full() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let (events, seq, time_ns) = (self.writer.count, self.writer.seq.0, self.writer.time_ns.0);
+        if events == 0 {
+            return;
+        }
+        let raw = self.writer.finish();
+        let bytes = u64::try_from(raw.len()).unwrap_or(u64::MAX);
+        let last = self.places.last().copied().unwrap_or_default();
+        let (offset, position) = (last.offset + last.bytes, last.position + u64::from(last.events));
+        self.places.push(BlockPlace { offset, bytes, position, events, seq, time_ns });
+        self.blocks.push(raw);
     }
 
     fn finish(mut self) -> Result<Store, ReadError> {
@@ -284,10 +325,21 @@ impl Intake {
         if !rest.is_empty() {
             self.line(&rest)?;
         }
-        let encoder = self.encoder.ok_or(ReadError::Empty)?;
-        self.bytes.extend(encoder.finish());
-        let mut scan = scan(&self.bytes)?;
-        scan.problems.extend(self.lines.problems);
-        Ok(Store::of(self.bytes, scan))
+        let header = self.header.take().ok_or(ReadError::Empty)?;
+        Ok(self.into_store(header))
+    }
+
+    fn into_store(mut self, header: Header) -> Store {
+        self.flush();
+        let (blocks, problems) = (self.places, self.lines.problems);
+        let scan = Scan {
+            header,
+            limits: Limits::MAX,
+            blocks,
+            keyframes: Vec::new(),
+            density: Density::default(),
+            problems,
+        };
+        Store::of(Source::Blocks(self.blocks), scan)
     }
 }

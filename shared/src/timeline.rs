@@ -11,7 +11,7 @@ use crate::event::{Event, EventKind, Step};
 use crate::header::Header;
 use crate::model::Change;
 use crate::store::Store;
-use crate::trace::{Problem, ReadError, Trace};
+use crate::trace::{Problem, Trace};
 use crate::world::World;
 use keyframes::{Keyframe, Keyframes};
 use std::cell::Ref;
@@ -47,13 +47,10 @@ struct Moment {
 
 impl Timeline {
     /// A trace that was read whole, gone through, at position 0.
-    ///
-    /// # Errors
-    /// A header that cannot be written.
-    pub fn new(trace: &Trace) -> Result<Self, ReadError> {
-        let mut timeline = Self::open(Store::from_trace(trace)?);
+    pub fn new(trace: &Trace) -> Self {
+        let mut timeline = Self::open(Store::from_trace(trace));
         timeline.explore(usize::MAX);
-        Ok(timeline)
+        timeline
     }
 
     /// A trace at position 0, not gone through yet.

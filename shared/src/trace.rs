@@ -54,7 +54,7 @@ pub struct Problem {
 }
 
 /// A place in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// A line of a `.jsonl`, counted from 1; the header's is 1.
     Line(u64),
@@ -117,8 +117,7 @@ pub enum Reason {
 
 /// Reads a whole trace from its bytes, in whichever form they are: the content tells.
 ///
-/// Memory: at most the decoded events of [`pscope::GROWTH`] times the input; a [`crate::store::Store`] keeps them
-/// encoded.
+/// Memory: all events decoded, at most 512 times the input or 64 MiB; a [`crate::store::Store`] keeps them encoded.
 ///
 /// # Errors
 /// When there is no header, or one of a newer version. Anything wrong after that is a [`Problem`].

@@ -228,3 +228,46 @@ fn the_document_has_every_name() {
         assert!(Advice::KNOWN.iter().any(|a| a.name() == word), "{word} is no advice");
     }
 }
+
+/// Whoever changes the format's code looks at the document, and at the version.
+#[test]
+fn the_document_was_looked_at_when_the_code_changed() {
+    let code = [
+        include_str!("../src/addr.rs"),
+        include_str!("../src/header.rs"),
+        include_str!("../src/event.rs"),
+        include_str!("../src/event/call.rs"),
+        include_str!("../src/event/memory.rs"),
+        include_str!("../src/event/process.rs"),
+        include_str!("../src/event/word.rs"),
+        include_str!("../src/mapping.rs"),
+        include_str!("../src/names.rs"),
+        include_str!("../src/page.rs"),
+        include_str!("../src/varint.rs"),
+        include_str!("../src/jsonl.rs"),
+        include_str!("../src/jsonl/read.rs"),
+        include_str!("../src/jsonl/write.rs"),
+        include_str!("../src/jsonl/hex_bytes.rs"),
+        include_str!("../src/pscope.rs"),
+        include_str!("../src/pscope/block.rs"),
+        include_str!("../src/pscope/density.rs"),
+        include_str!("../src/pscope/encode.rs"),
+        include_str!("../src/pscope/footer.rs"),
+        include_str!("../src/pscope/frame.rs"),
+        include_str!("../src/pscope/numbers.rs"),
+    ];
+    let mut sum = flate2::Crc::new();
+    for file in code {
+        // Neither tests, nor comments, nor how it is laid out.
+        let file = file.split("#[cfg(test)]").next().unwrap();
+        let lines = file.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let text: String = lines.flat_map(str::chars).filter(|c| !c.is_whitespace() && *c != ',').collect();
+        sum.update(text.as_bytes());
+    }
+    let number = format!("{:08x}", sum.sum());
+    assert!(
+        DOCUMENT.contains(&format!("forgets the other: {number}.")),
+        "the format's code has changed: look whether docs/trace-format.md still says what it does, whether an old \
+         trace is still read (or the version must be another), and then write the number {number} there"
+    );
+}

@@ -79,7 +79,7 @@ proptest! {
         let bytes = pscope(&trace, options);
         let store = Store::open(bytes).unwrap();
         prop_assert!(trace.events.len() < 30 || store.keyframe_before(usize::MAX).is_some());
-        let mut whole = Timeline::new(&trace).unwrap();
+        let mut whole = Timeline::new(&trace);
         for to in [trace.events.len(), trace.events.len() / 2] {
             let mut jump = Timeline::open(store.clone());
             jump.seek(to);

@@ -5,7 +5,7 @@
 
 use pagescope_shared::event::EventKind;
 use pagescope_shared::jsonl::{event_line, header_line, read};
-use pagescope_shared::trace::{Place, ReadError, Reason};
+use pagescope_shared::trace::{ReadError, Reason};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 #[cfg(target_arch = "wasm32")]
@@ -73,7 +73,7 @@ fn unknown_fields_and_kinds_are_kept() {
 fn the_golden_trace_replays() {
     use pagescope_shared::addr::Addr;
     use pagescope_shared::page::PageState::{Private, Untouched};
-    let mut timeline = pagescope_shared::timeline::Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
+    let mut timeline = pagescope_shared::timeline::Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
     for (position, expected) in [(4, Some(Untouched)), (7, Some(Private)), (9, None), (5, Some(Untouched))] {
         timeline.seek(position);
         let space = timeline.world().space(4242).unwrap();
@@ -176,7 +176,7 @@ fn problems_say_where_and_why() {
         ),
         (
             "{\"seq\":0,\"t\":0,\"pid\":1,\"tid\":1,\"kind\":\"end\",\"count\":0",
-            "line 2: the file ends in the middle of this line",
+            "line 2: the file ends in the middle of it",
         ),
     ];
     for (bad, expected) in rows {

@@ -6,6 +6,7 @@ use pagescope_shared::event::{EventKind, Failed, Observed};
 use pagescope_shared::header::Capability;
 use pagescope_shared::jsonl;
 use pagescope_shared::page::PageState;
+use pagescope_shared::trace::Trace;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };

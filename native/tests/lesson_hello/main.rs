@@ -62,7 +62,7 @@ fn performed_recorded_and_replayed() {
     let root = shows_frames();
     assert_eq!(trace.header.capabilities.contains(&Capability::Frames), root);
     let pid = trace.events[0].pid;
-    let mut timeline = Timeline::new(&trace).unwrap();
+    let mut timeline = Timeline::new(&trace);
     let mut seen = Vec::new();
     for position in 1..=timeline.end() {
         timeline.seek(position);

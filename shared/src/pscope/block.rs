@@ -6,7 +6,7 @@ use crate::addr::PageSize;
 use crate::event::{Event, EventKind, Extra};
 use crate::jsonl::{check, kind_from, kind_text};
 use crate::varint::{Reader, put, put_text};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 
 /// How many shapes of one kind are looked through before there is a new one.
@@ -18,7 +18,7 @@ pub(crate) struct BlockWriter {
     shapes: Vec<Shape>,
     texts: Vec<u8>,
     /// Numbers of the shapes of each kind, the one used last first.
-    known: HashMap<Discriminant<EventKind>, Vec<usize>>,
+    known: Vec<(Discriminant<EventKind>, Vec<usize>)>,
     columns: Columns,
     threads: Vec<((u32, u32), Place)>,
     thread: usize,
@@ -40,7 +40,7 @@ struct Shape {
 #[derive(Default)]
 struct Columns {
     bytes: [Vec<u8>; COLUMNS],
-    ips: HashMap<u64, u64>,
+    ips: BTreeMap<u64, u64>,
     last_ip: u64,
 }
 
@@ -61,11 +61,11 @@ impl Coder for Columns {
     fn ip(&mut self, value: u64) -> Result<u64, Malformed> {
         let next = u64::try_from(self.ips.len()).unwrap_or(u64::MAX) + 1;
         match self.ips.entry(value) {
-            std::collections::hash_map::Entry::Occupied(known) => {
+            std::collections::btree_map::Entry::Occupied(known) => {
                 let number = *known.get();
                 self.put(Column::Ip, number);
             }
-            std::collections::hash_map::Entry::Vacant(new) => {
+            std::collections::btree_map::Entry::Vacant(new) => {
                 new.insert(next);
                 self.put(Column::Ip, 0);
                 self.put(Column::Ip, difference(value, self.last_ip));
@@ -131,7 +131,7 @@ impl BlockWriter {
         let number = |at: usize| u64::try_from(at).unwrap_or(u64::MAX);
         let shared = shares_shape(&kind) && extra.fields().is_none();
         if shared {
-            let known = self.known.entry(discriminant(&kind)).or_default();
+            let known = known_of(&mut self.known, &kind);
             let shapes = &self.shapes;
             let found = known.iter().position(|at| shapes.get(*at).is_some_and(|s| s.kind == kind));
             if let Some(found) = found {
@@ -149,7 +149,7 @@ impl BlockWriter {
         let (at, bytes) = (self.shapes.len(), number(text.len()));
         if shared {
             self.shared_bytes += bytes;
-            let known = self.known.entry(discriminant(&kind)).or_default();
+            let known = known_of(&mut self.known, &kind);
             known.truncate(CANDIDATES - 1);
             known.insert(0, at);
             self.shapes.push(Shape { kind, bytes });
@@ -175,6 +175,19 @@ impl BlockWriter {
         }
         raw
     }
+}
+
+/// The shapes of one kind.
+fn known_of<'a>(
+    all: &'a mut Vec<(Discriminant<EventKind>, Vec<usize>)>,
+    kind: &EventKind,
+) -> &'a mut Vec<usize> {
+    let which = discriminant(kind);
+    let at = all.iter().position(|(known, _)| *known == which).unwrap_or_else(|| {
+        all.push((which, Vec::new()));
+        all.len() - 1
+    });
+    &mut all[at].1
 }
 
 /// The columns of a block that is read.

@@ -231,8 +231,8 @@ fn add(to: &mut Counts, more: Counts) {
 
 /// Two neighbours as one column.
 fn join(pair: &[Column]) -> Column {
-    let mut open = Open::default();
-    open.bits = pair.iter().map(|c| c.cell_bits).max().unwrap_or(FINEST);
+    let bits = pair.iter().map(|c| c.cell_bits).max().unwrap_or(FINEST);
+    let mut open = Open { bits, ..Open::default() };
     for column in pair {
         if open.events == 0 {
             open.time_ns.0 = column.time_ns.0;

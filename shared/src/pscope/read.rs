@@ -2,7 +2,7 @@
 
 use super::density::Density;
 use super::footer::{BlockPlace, Footer, KeyframePlace};
-use super::frame::{Frame, Kind, Limits, START_BYTES, SYNC, TRAILER_BYTES, footer_offset, version};
+use super::frame::{CUT_OFF, Frame, Kind, Limits, START_BYTES, SYNC, TRAILER_BYTES, footer_offset, version};
 use super::{Malformed, VERSION, decode};
 use crate::event::Event;
 use crate::header::Header;
@@ -33,6 +33,9 @@ pub(crate) struct Scan {
 /// A head that cannot be read, or one of a newer version.
 pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, ReadError> {
     let version = version(bytes).ok_or(ReadError::Empty)?;
+    if version == 0 {
+        return Err(ReadError::NoHead("its version is 0".to_owned()));
+    }
     if version > VERSION {
         return Err(ReadError::TooNew { found: version });
     }
@@ -66,15 +69,14 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, ReadError> {
         at += match frame {
             Ok(len) => len,
             Err((why, len)) => {
-                // The last frame of a recording that was cut off.
-                let torn = footer.is_none() && len >= rest.len();
+                let torn = footer.is_none() && why == CUT_OFF && len >= rest.len();
                 let reason = if torn { Reason::Torn } else { why.into() };
                 scan.problems.push(Problem { place, reason });
                 len
             }
         };
     }
-    if !finished {
+    if !finished || footer.is_none() {
         scan.problems.push(Problem { place: Place::Byte(to_u64(bytes.len())), reason: Reason::Unfinished });
     }
     Ok(scan)
@@ -195,5 +197,6 @@ pub fn read(bytes: &[u8]) -> Result<Trace, ReadError> {
         events.extend(more);
         scan.problems.extend(problem);
     }
+    scan.problems.sort_by_key(|problem| problem.place);
     Ok(Trace { header: scan.header, events, problems: scan.problems })
 }

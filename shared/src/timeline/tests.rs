@@ -12,7 +12,7 @@ fn state(timeline: &Timeline) -> Option<PageState> {
 
 #[test]
 fn the_lesson_forwards_and_backwards() {
-    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
+    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
     let expected = [
         (3, None),
         (4, Some(PageState::Untouched)),
@@ -59,8 +59,8 @@ fn seeking_equals_replaying() {
     }
     let trace = read(long.as_bytes()).unwrap();
     assert_eq!(trace.problems, []);
-    let mut walk = Timeline::new(&trace).unwrap();
-    let mut jump = Timeline::with_keyframes(Store::from_trace(&trace).unwrap(), 16);
+    let mut walk = Timeline::new(&trace);
+    let mut jump = Timeline::with_keyframes(Store::from_trace(&trace), 16);
     jump.explore(100);
     assert_eq!(jump.series().samples().len(), 100);
 
@@ -76,7 +76,7 @@ fn seeking_equals_replaying() {
 
 #[test]
 fn events_are_found_in_both_directions() {
-    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
+    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
     let end = timeline.end();
     let map = Query { kinds: vec!["map".into()], ..Query::default() };
     assert_eq!(timeline.find(&map, 0, false, 100), Found::At(3));
@@ -92,7 +92,7 @@ fn events_are_found_in_both_directions() {
 
 #[test]
 fn moments_are_found_by_time_and_number() {
-    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap()).unwrap();
+    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
     let (fourth, fifth) = (timeline.event_at(3).unwrap(), timeline.event_at(4).unwrap());
     timeline.seek_time(fifth.time_ns);
     assert_eq!(timeline.event(), Some(fourth));

@@ -7,11 +7,16 @@ use crate::model::{AddressSpace, KnownTexts, Texts};
 use crate::varint::{Reader, put};
 use std::rc::Rc;
 
+/// What a keyframe begins with. To be counted up with every change of what is saved, or of a rule that decides what it
+/// leads to: keyframes of another number are left aside.
+const MODEL_VERSION: u64 = 1;
+
 impl World {
     /// The world as bytes.
     pub fn save(&self) -> Vec<u8> {
         let mut to = Vec::new();
         let mut texts = Texts::default();
+        put(&mut to, MODEL_VERSION);
         put(&mut to, self.forks.into());
         put(&mut to, u64::try_from(self.processes.len()).unwrap_or(u64::MAX));
         for (pid, process) in self.processes() {
@@ -42,6 +47,9 @@ impl World {
         let mut from = Reader::new(bytes);
         let mut texts = KnownTexts::default();
         let mut world = Self::new(page_size);
+        if from.number()? != MODEL_VERSION {
+            return None;
+        }
         world.forks = from.small()?;
         for _ in 0..from.count(8)? {
             let pid = from.small()?;
