@@ -158,7 +158,12 @@ impl AddressSpace {
                 self.touch_huge(vma, (s, e), touch, change);
                 continue;
             }
-            let Some(state) = traits.after(before.state, touch) else { continue };
+            let Some(state) = traits.after(before.state, touch) else {
+                if touch == Touch::Write && before.flags.has(PageFlags::HUGE) {
+                    self.pages.break_huge_shared(s, e, change);
+                }
+                continue;
+            };
             if before.flags.has(PageFlags::HUGE) && before.state == PageState::ZeroPage {
                 // do_huge_zero_wp_pmd: the copy of the huge page of zeroes is a huge page too.
                 let huge = self.page_size.bytes() / 8;
@@ -186,7 +191,9 @@ impl AddressSpace {
         let last = run.1.next_multiple_of(huge).min(vma.1 / size / huge * huge);
         let mut blank = Vec::new();
         let mut at = first;
-        for (s, e, _) in self.pages.known(first, last.max(first)) {
+        // Seen to be untouched is as good as never touched; a guard is not.
+        let known = self.pages.known(first, last.max(first));
+        for (s, e, _) in known.filter(|r| r.2.state != PageState::Untouched || r.2.flags != PageFlags::NONE) {
             blank.push((at, s));
             at = e;
         }
