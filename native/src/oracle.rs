@@ -7,6 +7,8 @@ mod freedoms;
 mod performer;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 use crate::sys;

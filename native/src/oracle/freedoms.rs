@@ -92,6 +92,12 @@ impl History {
         }
     }
 
+    /// Whether that is so of any page in the block of this one.
+    fn strays(&self, who: usize, addr: u64) -> bool {
+        let start = addr - addr % BLOCK;
+        self.astray[who].range(start..start + BLOCK).next().is_some()
+    }
+
     fn stray(&mut self, who: usize, range: Range) {
         self.astray[who].extend((range.start().0..range.end().0).step_by(4096));
     }
@@ -213,6 +219,13 @@ impl Call {
         // All others are the acting process's own.
         if who != self.who {
             return None;
+        }
+        // Whether a huge page is split depends on whether others have some of it.
+        let own = matches!(seen.model.state, PageState::CopyPending | PageState::Private);
+        let kept = self.populates() && seen.kernel == PRESENT | HUGE;
+        let split = self.advises(&[FREE, COLD, PAGE_OUT]) && seen.kernel & !ZERO == PRESENT;
+        if own && (kept || split) && self.in_block(seen.addr) && history.strays(who, seen.addr) {
+            return Some("not followed: who shares a page that was moved");
         }
         self.covers_populated(history, seen)
             .or_else(|| self.covers_advised(history, seen, of_object, large_file))
