@@ -3,31 +3,37 @@
 
 mod compare;
 mod events;
+mod freedoms;
 mod performer;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
+use crate::sys;
 use anyhow::{Context as _, Result, anyhow, bail};
-use compare::{Freedoms, Liberty, compare};
+use compare::{Moment, compare};
 use events::{BORROWER, Context, PIDS, detached, event};
+use freedoms::{Call, Freedoms, History};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::{Event, EventKind, Exit, Extra, Fork, ForkMemory, Snapshot};
 use pagescope_shared::header::{FORMAT, Header, Tool, VERSION};
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
-use pagescope_shared::model::{Change, PageChange};
+use pagescope_shared::model::Change;
 use pagescope_shared::names::VmFlags;
-use pagescope_shared::page::PageState;
 use pagescope_shared::world::World;
 use performer::Performing;
 pub(crate) use performer::perform;
 use plan::{Plan, plans};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use state::Answer;
 use std::cell::RefCell;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
+use wire::Op;
 
 /// What the long run is asked for.
 #[derive(Debug, clap::Args)]
@@ -41,6 +47,9 @@ pub(crate) struct Fuzz {
     /// Calls a sequence, at most
     #[arg(long, default_value_t = 60)]
     max_calls: usize,
+    /// Only sequences with room for huge pages; of others there are more otherwise
+    #[arg(long)]
+    huge: bool,
     /// Where the shortest sequence that differs is written
     #[arg(long, default_value = "mismatch.jsonl")]
     out: std::path::PathBuf,
@@ -52,9 +61,12 @@ struct Run {
     freedoms: Freedoms,
     sequences: u64,
     calls: u64,
+    /// What differed first: it may not come again.
+    first: Option<Difference>,
 }
 
 /// A sequence that differs: why, and the events up to there.
+#[derive(Clone)]
 struct Difference {
     text: String,
     events: Vec<Event>,
@@ -68,6 +80,7 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         freedoms: Freedoms::new(),
         sequences: 0,
         calls: 0,
+        first: None,
     });
     let config = Config {
         cases: fuzz.sequences,
@@ -80,7 +93,7 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let terminal = std::io::stderr().is_terminal();
-    let result = runner.run(&plans(fuzz.max_calls), |plan| {
+    let result = runner.run(&plans(fuzz.max_calls, fuzz.huge), |plan| {
         let mut run = run.borrow_mut();
         if terminal && run.sequences.is_multiple_of(500) {
             eprint!(
@@ -92,7 +105,10 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
         }
         match run.sequence(&plan) {
             Ok(None) => Ok(()),
-            Ok(Some(difference)) => Err(TestCaseError::fail(difference.text)),
+            Ok(Some(difference)) => {
+                run.first.get_or_insert_with(|| difference.clone());
+                Err(TestCaseError::fail(difference.text))
+            }
             Err(error) => Err(TestCaseError::fail(format!("{error:#}"))),
         }
     });
@@ -108,13 +124,13 @@ pub(crate) fn fuzz(fuzz: &Fuzz) -> Result<()> {
     match result {
         Ok(()) => Ok(()),
         Err(TestError::Abort(why)) => bail!("the test itself failed: {why}"),
-        Err(TestError::Fail(_, plan)) => {
-            let found = run.sequence(&plan)?;
-            let Some(difference) = found else {
-                bail!("it differed once, and not when it was tried again: {plan:?}")
-            };
+        Err(TestError::Fail(why, plan)) => {
+            let again = run.sequence(&plan).unwrap_or(None);
+            let once =
+                if again.is_some() { "" } else { "it differed once, and not when it was tried again: " };
+            let Some(difference) = again.or_else(|| run.first.take()) else { bail!("{why}") };
             write_trace(&fuzz.out, &difference.events)?;
-            bail!("{}\nthe sequence as a trace: {}", difference.text, fuzz.out.display())
+            bail!("{once}{}\nthe sequence as a trace: {}", difference.text, fuzz.out.display())
         }
     }
 }
@@ -124,49 +140,29 @@ impl Run {
         self.sequences += 1;
         let answers = self.performing.sequence(plan)?;
         let mut context = Context { heap: self.performing.heap, breaks: [self.performing.heap; 2] };
-        let mut film =
-            Film { world: World::new(PageSize::FOUR_KIB), change: Change::default(), events: Vec::new() };
+        let mut film = Film::new();
         film.happens(PIDS[0], heap_below(context.heap)?);
         let mut log = String::new();
-        let (mut moved_shared, mut collapsed) = (false, false);
+        let heap = context.heap;
+        let windows = [(sys::ARENA, sys::ARENA + plan.arena_bytes), (heap, heap + sys::HEAP_WINDOW)];
         for (op, answer) in plan.ops.iter().zip(&answers) {
             self.calls += 1;
             log.push_str(&format!("  {}\n", state::strace(*op, Some(answer))));
-            let mut liberty = Liberty::of(*op, &context);
-            let lent = [None, None, Some(ForkMemory::Shared), None][usize::try_from(op.who)?];
-            if let Some(memory) = lent {
-                film.happens(PIDS[0], EventKind::Fork(Fork { child: BORROWER, memory }));
-            }
-            let taken = film.world.space(PIDS[usize::from(op.who == 1 && answer.states.len() > 1)]);
-            let taken = taken.map_or_else(Vec::new, |space| detached(*op, answer, space));
-            let who = PIDS[usize::from(op.who == 1 && answer.states.len() > 1)];
-            taken.into_iter().for_each(|kind| film.happens(who, kind));
-            if let Some((pid, kind)) = event(*op, answer, &mut context) {
-                let pid = if lent.is_some() && !matches!(kind, EventKind::Fork(_)) && pid == PIDS[0] {
-                    BORROWER
-                } else {
-                    pid
-                };
-                let remap = matches!(kind, EventKind::Remap(_));
-                film.happens(pid, kind);
-                let pending = |p: &PageChange| p.after.is_some_and(|a| a.state == PageState::CopyPending);
-                moved_shared |= remap && film.change.pages.iter().any(pending);
-            }
-            liberty.moved_shared = moved_shared;
-            collapsed |= op.kind == wire::kind::MADVISE && op.args[2] == 25;
-            liberty.collapsed = collapsed;
-            if lent.is_some() {
-                film.happens(BORROWER, EventKind::Exit(Box::new(Exit { code: Some(0), signal: None })));
-            }
-            if let Some(drift) = film.change.drift.first() {
-                return Ok(Some(film.differs(&log, &format!("drift: {drift}"))));
-            }
-            for (who, &pid) in PIDS.iter().enumerate().take(answer.states.len()) {
-                let space = film.world.space(pid);
-                let arena = plan.arena_bytes;
-                match compare(who, space, answer, &context, &liberty, arena, &mut self.freedoms) {
-                    Ok(observed) => observed.into_iter().for_each(|kind| film.happens(pid, kind)),
-                    Err(text) => return Ok(Some(film.differs(&log, &text))),
+            film.history.begins(*op);
+            let call = Call::of(*op, answer, &context);
+            film.performs(*op, answer, call.who, &mut context);
+            // The one that acted first: what it turned out to have copied, the other one has to itself.
+            for who in [call.who, 1 - call.who] {
+                let pid = PIDS[who];
+                let moment = Moment { answer, call: &call, history: &film.history, windows };
+                if film.drift.is_none() {
+                    match compare(who, film.world.space(pid), moment, &mut self.freedoms) {
+                        Ok(observed) => observed.into_iter().for_each(|kind| film.happens(pid, kind)),
+                        Err(text) => return Ok(Some(film.differs(&log, &text))),
+                    }
+                }
+                if let Some(drift) = film.drift.take() {
+                    return Ok(Some(film.differs(&log, &drift)));
                 }
             }
         }
@@ -179,13 +175,51 @@ struct Film {
     world: World,
     change: Change,
     events: Vec<Event>,
+    history: History,
+    /// The first event that the model could not follow.
+    drift: Option<String>,
 }
 
 impl Film {
+    fn new() -> Self {
+        Self {
+            world: World::new(PageSize::FOUR_KIB),
+            change: Change::default(),
+            events: Vec::new(),
+            history: History::default(),
+            drift: None,
+        }
+    }
+
+    /// Follows one call, of a process or of one that has borrowed its memory.
+    fn performs(&mut self, op: Op, answer: &Answer, who: usize, context: &mut Context) {
+        let lent = match op.who {
+            2 => Some(ForkMemory::Shared),
+            _ => None,
+        };
+        if let Some(memory) = lent {
+            self.happens(PIDS[0], EventKind::Fork(Fork { child: BORROWER, memory }));
+        }
+        let space = self.world.space(PIDS[who]);
+        let taken = space.map_or_else(Vec::new, |space| detached(op, answer, space));
+        taken.into_iter().for_each(|kind| self.happens(PIDS[who], kind));
+        if let Some((pid, kind)) = event(op, answer, context) {
+            let lends = lent.is_some() && !matches!(kind, EventKind::Fork(_)) && pid == PIDS[0];
+            self.happens(if lends { BORROWER } else { pid }, kind);
+        }
+        if lent.is_some() {
+            self.happens(BORROWER, EventKind::Exit(Box::new(Exit { code: Some(0), signal: None })));
+        }
+    }
+
     fn happens(&mut self, pid: u32, kind: EventKind) {
         let seq = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
         let event = Event { seq, time_ns: seq, pid, tid: pid, kind, extra: Extra::NONE };
         self.world.apply(&event, &mut self.change);
+        self.history.follow(pid, &event.kind, &self.change);
+        if let Some(drift) = self.change.drift.first() {
+            self.drift.get_or_insert_with(|| format!("drift: {drift}; event {event:?}"));
+        }
         self.events.push(event);
     }
     fn differs(&mut self, log: &str, text: &str) -> Difference {

@@ -1,127 +1,40 @@
-//! The model against the kernel, and the freedoms that the kernel has.
+//! The model against the kernel.
 
-use super::events::{Context, PIDS};
+use super::events::PIDS;
+use super::freedoms::{Call, Freedoms, History, Seen};
 use super::state::{Answer, State};
-use super::wire::{self, Op, kind};
-use crate::sys::{ARENA, HEAP_WINDOW};
+use super::wire;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::{EventKind, Observed};
-use pagescope_shared::mapping::{Backing, Mapping, Sharing};
 use pagescope_shared::model::AddressSpace;
-use pagescope_shared::page::{Page, PageFlags, PageState, Provenance, Run};
-use std::collections::BTreeMap;
+use pagescope_shared::page::{Page, PageFlags, PageState, Run};
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 
 const PAGE: u64 = 4096;
-/// Pages that a read fault of a file may bring along: `fault_around_bytes`.
-const FAULT_AROUND: u64 = 16 * PAGE;
 
-/// How often each freedom was taken.
-pub(crate) type Freedoms = BTreeMap<&'static str, u64>;
-
-/// Where a call may have had effects that are not rules.
-#[derive(Clone, Debug)]
-pub(crate) struct Liberty {
-    op: Op,
-    /// What it was about.
-    range: (u64, u64),
-    /// Pages that are shared after a fork were moved in this sequence.
-    pub(crate) moved_shared: bool,
-    /// Files may have huge pages in this sequence.
-    pub(crate) collapsed: bool,
-}
-
-impl Liberty {
-    pub(crate) fn of(op: Op, context: &Context) -> Self {
-        let [a, b, c, ..] = op.args;
-        let range = match op.kind {
-            kind::READ | kind::WRITE => {
-                let addr = super::events::touched_addr(op, context);
-                (addr - addr % PAGE, addr - addr % PAGE + PAGE)
-            }
-            kind::MLOCKALL => (0, u64::MAX),
-            kind::MREMAP => (0, u64::MAX),
-            kind::BRK => (context.heap, context.heap + HEAP_WINDOW),
-            _ => (a - a % PAGE, (a + b).next_multiple_of(PAGE)),
-        };
-        let _ = c;
-        Self { op, range, moved_shared: false, collapsed: false }
-    }
-
-    /// The name of the freedom by which the kernel may show this page otherwise than the model.
-    fn covers(&self, addr: u64, model: Page, mapping: &Mapping, kernel: u64) -> Option<&'static str> {
-        let anonymous =
-            mapping.attributes.backing.is_anonymous() && mapping.attributes.sharing == Sharing::Private;
-        // do_fault_around: 16 pages from an aligned address on, or from the start of the mapping; finish_fault: the
-        // large folio that the page belongs to.
-        let reach = if self.collapsed { 32 * FAULT_AROUND } else { FAULT_AROUND };
-        let around = self.range.0.saturating_sub(reach) <= addr && addr < self.range.1.saturating_add(reach);
-        if model.state == PageState::Unknown {
-            return Some("not inferred: pages of a file after populating");
-        }
-        if self.moved_shared
-            && model.state == PageState::CopyPending
-            && kernel & (wire::PRESENT | wire::FILE | wire::ZERO) == wire::PRESENT
-        {
-            return Some("not followed: who shares a page that was moved");
-        }
-        let came =
-            model.state == PageState::Untouched && kernel & wire::FILE != 0 && kernel & wire::PRESENT != 0;
-        let populates = matches!(
-            self.op.kind,
-            kind::READ | kind::WRITE | kind::MMAP | kind::MLOCK | kind::MLOCKALL | kind::MREMAP
-        ) || (self.op.kind == kind::MPROTECT)
-            || (self.op.kind == kind::MADVISE && matches!(self.op.args[2], 22 | 23));
-        let of_file =
-            matches!(mapping.attributes.backing, Backing::File(_)) || (self.collapsed && !anonymous);
-        if self.op.kind == kind::MADVISE && self.op.args[2] == 25 {
-            return Some("MADV_COLLAPSE: makes huge pages where it can");
-        }
-        let removes = self.op.kind == kind::MADVISE && self.op.args[2] == 9;
-        if of_file
-            && removes
-            && matches!(model.state, PageState::FileClean | PageState::FileDirty)
-            && kernel == 0
-        {
-            return Some("MADV_REMOVE: a large folio goes as a whole");
-        }
-        let was_huge = model.flags.has(PageFlags::HUGE) && model.provenance == Provenance::Inferred;
-        if anonymous && populates && was_huge && kernel & wire::HUGE == 0 {
-            return Some("no huge page: the block has a page table already, or there is no memory for it");
-        }
-        if of_file && self.collapsed && populates && around && kernel & wire::HUGE != 0 {
-            return Some("MADV_COLLAPSE: a huge folio may be mapped as one later on");
-        }
-        if !anonymous && came && populates && around {
-            return Some("fault-around");
-        }
-        if self.op.kind == kind::MADVISE && self.range.0 <= addr && addr < self.range.1 {
-            return match self.op.args[2] {
-                20 | 21 => Some("MADV_COLD, MADV_PAGEOUT: reclaim"),
-                _ => None,
-            };
-        }
-        None
-    }
+/// One call, and all that its comparison needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment<'a> {
+    pub(crate) answer: &'a Answer,
+    pub(crate) call: &'a Call,
+    pub(crate) history: &'a History,
+    /// Where the arena and the heap's window are.
+    pub(crate) windows: [(u64, u64); 2],
 }
 
 /// Compares one process, feeds the model what the kernel was free to do, and describes the first difference.
 pub(crate) fn compare(
     who: usize,
     space: Option<&AddressSpace>,
-    answer: &Answer,
-    context: &Context,
-    liberty: &Liberty,
-    arena_bytes: u64,
+    moment: Moment<'_>,
     freedoms: &mut Freedoms,
 ) -> Result<Vec<EventKind>, String> {
     let empty = AddressSpace::new(pagescope_shared::addr::PageSize::FOUR_KIB);
     let space = space.unwrap_or(&empty);
-    let Some(state) = answer.states.get(who) else { return Ok(Vec::new()) };
-    let windows = [(ARENA, ARENA + arena_bytes), (context.heap, context.heap + HEAP_WINDOW)];
+    let Some(state) = moment.answer.states.get(who) else { return Ok(Vec::new()) };
     let mut observed = Vec::new();
-    for (low, high) in windows {
+    for (low, high) in moment.windows {
         let model = model_lines(space, low, high);
         let kernel = kernel_lines(state, low, high);
         if model != kernel {
@@ -130,10 +43,15 @@ pub(crate) fn compare(
         let mut corrections = Vec::new();
         let mut addr = low;
         while addr < high {
-            if let Some(mapping) = space.mapping_at(Addr(addr)) {
-                check_page(addr, space, &mapping, state, liberty, freedoms, &mut corrections).map_err(
-                    |e| format!("process {}: {e}\n{}", PIDS[who], page_lines(space, state, low, high)),
-                )?;
+            if let (Some(mapping), Some(&vma)) = (space.mapping_at(Addr(addr)), state.vma_at(addr)) {
+                let Some(model) = space.page_at(Addr(addr)) else {
+                    return Err(format!("no page at {addr:#x}"));
+                };
+                let (kernel, exclusive) = (state.categories(addr), state.exclusive(addr));
+                let seen = Seen { addr, model, mapping: &mapping, vma, kernel, exclusive };
+                check_page(who, &seen, moment, freedoms, &mut corrections).map_err(|e| {
+                    format!("process {}: {e}\n{}", PIDS[who], page_lines(space, state, low, high))
+                })?;
             } else if state.categories(addr) != 0 {
                 return Err(format!("a page at {addr:#x} outside of all mappings"));
             }
@@ -145,31 +63,23 @@ pub(crate) fn compare(
 }
 
 fn check_page(
-    addr: u64,
-    space: &AddressSpace,
-    mapping: &Mapping,
-    state: &State,
-    liberty: &Liberty,
+    who: usize,
+    page: &Seen<'_>,
+    moment: Moment<'_>,
     freedoms: &mut Freedoms,
     corrections: &mut Vec<EventKind>,
 ) -> Result<(), String> {
-    let Some(page) = space.page_at(Addr(addr)) else { return Err(format!("no page at {addr:#x}")) };
-    let kernel = state.categories(addr);
-    let exclusive = state.exclusive(addr);
-    let (same, seen) = same(page, kernel, exclusive);
+    let (same, seen) = same(page.model, page.kernel, page.exclusive);
     if same {
         return Ok(());
     }
-    let Some(why) = liberty.covers(addr, page, mapping, kernel) else {
-        return Err(format!(
-            "page {addr:#x}: model {:?} {:?}, kernel {}",
-            page.state,
-            page.flags,
-            words(kernel, exclusive)
-        ));
+    let Some(why) = moment.call.covers(moment.history, who, page) else {
+        let (state, flags) = (page.model.state, page.model.flags);
+        let kernel = words(page.kernel, page.exclusive);
+        return Err(format!("page {:#x}: model {state:?} {flags:?}, kernel {kernel}", page.addr));
     };
     *freedoms.entry(why).or_default() += 1;
-    let Ok(range) = Range::from_len(Addr(addr), PAGE) else { return Ok(()) };
+    let Ok(range) = Range::from_len(Addr(page.addr), PAGE) else { return Ok(()) };
     let run = Run { pages: NonZeroU64::MIN, state: seen.0, flags: seen.1, frame: None };
     corrections.push(EventKind::Observed(Box::new(Observed {
         range,
@@ -180,7 +90,7 @@ fn check_page(
 }
 
 /// Whether both say the same, and what the kernel says in the model's words.
-fn same(page: Page, kernel: u64, exclusive: Option<bool>) -> (bool, (PageState, PageFlags)) {
+pub(super) fn same(page: Page, kernel: u64, exclusive: Option<bool>) -> (bool, (PageState, PageFlags)) {
     let has = |bits| kernel & bits == bits;
     let guard = has(wire::GUARD);
     let huge = has(wire::HUGE);

@@ -18,15 +18,26 @@ const BIG: u64 = 4 << 20;
 
 const PROTECTIONS: [u64; 6] = [3, 3, 3, 1, 0, 5];
 
-/// Plans of up to `calls` calls.
-pub(crate) fn plans(calls: usize) -> impl Strategy<Value = Plan> {
+/// Plans of up to `calls` calls; `huge` ones only where huge pages have room.
+pub(crate) fn plans(calls: usize, huge: bool) -> impl Strategy<Value = Plan> {
+    let small = u32::from(!huge);
     let of = move |arena: u64, ops: BoxedStrategy<Op>| {
         prop::collection::vec(ops, 1..=calls).prop_map(move |ops| Plan { arena_bytes: arena, ops })
     };
+    // Where there is room for huge pages there often are some.
+    let big = (any::<bool>(), prop::sample::select(&[(0x32u64, 0u64), (0x32, 0), (0x31, 0), (0x11, 1)][..]));
+    let big = (of(BIG, ops(BIG, true)), big).prop_map(|(mut plan, (whole, (flags, fd)))| {
+        if whole {
+            let all = op(kind::MMAP, [ARENA, BIG, 3, flags, fd, 0]);
+            let huge = op(kind::MADVISE, [ARENA, BIG, 14, 0, 0, 0]);
+            plan.ops.splice(0..0, [all, huge]);
+        }
+        plan
+    });
     prop_oneof![
-        12 => of(SMALL, ops(SMALL, false)),
-        5 => of(SMALL, ops(SMALL, true)),
-        1 => of(BIG, ops(BIG, true)),
+        12 * small => of(SMALL, ops(SMALL, false)),
+        5 * small => of(SMALL, ops(SMALL, true)),
+        1 => big,
     ]
 }
 
@@ -38,7 +49,12 @@ fn op(kind: u64, args: [u64; 6]) -> Op {
 fn addr(arena: u64) -> BoxedStrategy<u64> {
     let page = if arena == BIG {
         // Near the boundaries of huge pages.
-        prop_oneof![2 => (0u64..9).prop_map(|i| i * 128), 1 => 0..arena / PAGE].boxed()
+        prop_oneof![
+            2 => (0u64..2).prop_map(|i| i * 512),
+            3 => (0u64..9).prop_map(|i| i * 128),
+            2 => 0..arena / PAGE
+        ]
+        .boxed()
     } else {
         // Crowded, so that calls meet.
         prop_oneof![3 => 0u64..16, 1 => 0..arena / PAGE].boxed()
@@ -50,7 +66,8 @@ fn addr(arena: u64) -> BoxedStrategy<u64> {
 
 fn len(arena: u64) -> BoxedStrategy<u64> {
     let pages = if arena == BIG {
-        prop_oneof![3 => (1u64..5).prop_map(|i| i * 256), 1 => 1u64..1024].boxed()
+        prop_oneof![2 => (1u64..5).prop_map(|i| i * 256), 1 => (1u64..3).prop_map(|i| i * 512), 1 => 1u64..1024]
+            .boxed()
     } else {
         prop_oneof![6 => 1u64..6, 2 => 1u64..24].boxed()
     };
@@ -126,10 +143,11 @@ fn madvise(arena: u64) -> BoxedStrategy<Op> {
         3 => Just(23u64), // POPULATE_WRITE
         4 => Just(102u64), // GUARD_INSTALL
         2 => Just(103u64), // GUARD_REMOVE
-        3 => prop::sample::select(&[0u64, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 24, 77][..]),
+        3 => prop::sample::select(&[0u64, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 24, 77][..]),
     ];
     let advice = if arena == BIG {
-        prop_oneof![2 => advice, 2 => Just(14u64), 1 => Just(25u64)].boxed()
+        let splits = prop::sample::select(&[8u64, 9, 20, 21][..]);
+        prop_oneof![4 => advice, 4 => Just(14u64), 2 => Just(25u64), 1 => splits].boxed()
     } else {
         advice.boxed()
     };

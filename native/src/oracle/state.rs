@@ -34,6 +34,12 @@ pub(crate) struct Vma {
     pub(crate) inode: u64,
 }
 
+impl Vma {
+    pub(crate) fn is_anonymous(&self) -> bool {
+        (self.dev, self.inode) == (0, 0)
+    }
+}
+
 impl Answer {
     /// From the words of the performer; `None` when they make no sense.
     pub(crate) fn read(words: &[u64], arena_pages: usize) -> Option<Self> {
@@ -73,9 +79,11 @@ impl State {
         self.regions.get(next).filter(|r| r[0] <= addr).map_or(0, |r| r[2])
     }
 
-    /// Whether the page's frame is mapped once only; `None` outside the arena.
+    /// Whether the page's frame is mapped once only. `None` outside the arena, and inside of a huge page: since Linux
+    /// 6.15 `pagemap_pmd_range` says of all its pages what is true of the first.
     pub(crate) fn exclusive(&self, addr: u64) -> Option<bool> {
-        let page = usize::try_from(addr.checked_sub(ARENA)? / 4096).ok()?;
+        let inside = !addr.is_multiple_of(512 * 4096) && self.categories(addr) & wire::HUGE != 0;
+        let page = usize::try_from(addr.checked_sub(ARENA)? / 4096).ok().filter(|_| !inside)?;
         self.pagemap.get(page).map(|entry| entry >> 56 & 1 == 1)
     }
 

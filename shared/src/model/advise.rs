@@ -114,7 +114,13 @@ impl AddressSpace {
                 }
             }
             // A swapped page that may be dropped is dropped; those in memory stay until memory is short.
-            Advice::Free => self.drop_pages(first, end, |state| state == PageState::Swapped, change),
+            Advice::Free => {
+                self.split_at((first, end), change);
+                let swapped: Vec<_> =
+                    self.pages.known(first, end).filter(|r| r.2.state == PageState::Swapped).collect();
+                swapped.into_iter().for_each(|(s, e, _)| self.drop_pages(s, e, |_| true, change));
+            }
+            Advice::Cold | Advice::PageOut => self.split_at((first, end), change),
             _ => {}
         }
     }
@@ -122,6 +128,17 @@ impl AddressSpace {
     fn break_huge_at(&mut self, (first, end): (u64, u64), change: &mut Change) {
         self.pages.break_huge(first, change);
         self.pages.break_huge(end, change);
+    }
+
+    /// Advice on reclaim splits the huge pages that it cuts, but not the one of zeroes, nor one that others have too.
+    fn split_at(&mut self, (first, end): (u64, u64), change: &mut Change) {
+        let huge = self.page_size.bytes() / 8;
+        for edge in [first, end] {
+            let block = edge - edge % huge;
+            if self.pages.known(block, block + huge).all(|r| r.2.state == PageState::Private) {
+                self.pages.break_huge(edge, change);
+            }
+        }
     }
 
     /// Takes page-table entries away; guards stay.

@@ -41,10 +41,12 @@ impl AddressSpace {
             }
             return;
         }
-        if let Some(state) = fault.led_to
-            && self.pages.get(page).state != state
-        {
-            self.pages.set(page, page + 1, Entry::observed(state, PageFlags::NONE, None), change);
+        if let Some(state) = fault.led_to {
+            // What the model had inferred is known now; with whom the page is shared stays known.
+            let inferred = self.pages.get(page);
+            let seen = Entry::observed(state, PageFlags::NONE, None);
+            let same = Entry { provenance: seen.provenance, ..inferred };
+            self.pages.set(page, page + 1, if inferred.state == state { same } else { seen }, change);
         }
         if let Some((start, end, vma)) = self.vmas.get(fault.addr.0)
             && let traits = Traits::of(vma)
@@ -153,7 +155,12 @@ impl AddressSpace {
                 self.touch_huge(vma, (s, e), touch, change);
                 continue;
             }
-            let Some(state) = traits.after(before.state, touch) else { continue };
+            let Some(state) = traits.after(before.state, touch) else {
+                if touch == Touch::Write && before.flags.has(PageFlags::HUGE) {
+                    self.pages.break_huge_shared(s, e, change);
+                }
+                continue;
+            };
             if before.flags.has(PageFlags::HUGE) && before.state == PageState::ZeroPage {
                 // do_huge_zero_wp_pmd: the copy of the huge page of zeroes is a huge page too.
                 let huge = self.page_size.bytes() / 8;
@@ -181,7 +188,9 @@ impl AddressSpace {
         let last = run.1.next_multiple_of(huge).min(vma.1 / size / huge * huge);
         let mut blank = Vec::new();
         let mut at = first;
-        for (s, e, _) in self.pages.known(first, last.max(first)) {
+        // Seen to be untouched is as good as never touched; a guard is not.
+        let known = self.pages.known(first, last.max(first));
+        for (s, e, _) in known.filter(|r| r.2.state != PageState::Untouched || r.2.flags != PageFlags::NONE) {
             blank.push((at, s));
             at = e;
         }

@@ -217,7 +217,19 @@ impl Pages {
         self.break_huge_in(first, first + huge, change);
     }
 
-    /// The same for all huge pages in `first..end`.
+    /// A write to a page that is the process's alone breaks the huge page that it is in, if others have a part of it:
+    /// `do_huge_pmd_wp_page`.
+    pub(super) fn break_huge_shared(&mut self, first: u64, end: u64, change: &mut Change) {
+        let huge = self.size.bytes() / 8;
+        let within = (first - first % huge, end.next_multiple_of(huge));
+        let shared = self.known(within.0, within.1);
+        let shared: Vec<_> = shared.filter(|r| r.2.state == PageState::CopyPending).collect();
+        for (s, e, _) in shared {
+            self.break_huge_in(s - s % huge, e.next_multiple_of(huge), change);
+        }
+    }
+
+    /// All huge pages in `first..end` are so no longer.
     pub(super) fn break_huge_in(&mut self, first: u64, end: u64, change: &mut Change) {
         let runs: Vec<_> = self.known(first, end).filter(|r| r.2.flags.has(PageFlags::HUGE)).collect();
         for (s, e, entry) in runs {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::addr::Frame;
-use crate::event::{Access, AccessType, Asked, Map, Observed, Snapshot, Unmap};
+use crate::event::{
+    Access, AccessType, Advice, Advise, Asked, Fault, FaultAccess, Map, Observed, Snapshot, Unmap,
+};
 use crate::mapping::{Attributes, Backing, Object, Protection, Sharing};
 use crate::names::{CallFlags, VmFlags};
 use crate::page::{Provenance, Run};
@@ -120,6 +122,89 @@ fn observation_beats_inference_and_frames_count_up() {
     assert_eq!((at(11).state, at(11).provenance), (PageState::Untouched, Provenance::Inferred));
     assert_eq!(change.pages.len(), 3, "{change:?}");
     assert!(change.drift.is_empty());
+}
+
+#[test]
+fn what_a_fault_led_to_is_observed() {
+    let touched = |access, led_to| {
+        let fault = Fault { addr: Addr(5 * PAGE), access, severity: None, ip: None, led_to };
+        let mut space = space(&[map(pages(5, 2), anonymous())]);
+        let change = space.apply(&EventKind::Fault(fault));
+        let after = change.pages.last().and_then(|p| p.after);
+        assert_eq!(after, space.page_at(Addr(5 * PAGE)), "{access:?} {led_to:?}");
+        assert_eq!(space.page_at(Addr(6 * PAGE)), Some(Page::inferred(PageState::Untouched)));
+        after.map(|p| (p.state, p.provenance))
+    };
+    let (write, read) = (Some(FaultAccess::Write), Some(FaultAccess::Read));
+    for (access, led_to, expected) in [
+        (write, None, (PageState::Private, Provenance::Inferred)),
+        (write, Some(PageState::Private), (PageState::Private, Provenance::Observed)),
+        (read, Some(PageState::ZeroPage), (PageState::ZeroPage, Provenance::Observed)),
+        (read, Some(PageState::Private), (PageState::Private, Provenance::Observed)),
+        (None, Some(PageState::ZeroPage), (PageState::ZeroPage, Provenance::Observed)),
+    ] {
+        assert_eq!(touched(access, led_to), Some(expected), "{access:?} {led_to:?}");
+    }
+}
+
+#[test]
+fn swapped_pages_come_back_as_their_mapping_has_them() {
+    let shared = Attributes { sharing: Sharing::Shared, ..file(0) };
+    for (attributes, expected) in
+        [(anonymous(), PageState::Private), (file(0), PageState::Private), (shared, PageState::FileClean)]
+    {
+        let swapped = observed(pages(5, 1), vec![run(1, PageState::Swapped, None)]);
+        let read = access(AccessType::Read, 5 * PAGE, b"a");
+        let space = space(&[map(pages(5, 1), attributes), swapped, read]);
+        assert_eq!(space.page_at(Addr(5 * PAGE)), Some(Page::inferred(expected)));
+    }
+}
+
+#[test]
+fn huge_pages_break_where_the_kernel_splits_them() {
+    use PageState::{CopyPending, Private, Untouched, ZeroPage};
+    let advise = |range: Range, advice| {
+        let asked = Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
+        EventKind::Advise(Advise { asked, range, advice })
+    };
+    let touch = |kind| access(kind, 512 * PAGE, b"x");
+    let huge = PageFlags::NONE.with(PageFlags::HUGE);
+    let seen = |state, flags| Run { flags, ..run(512, state, None) };
+    let (read, write) = (touch(AccessType::Read), touch(AccessType::Write));
+    for (before, event, expected) in [
+        (write.clone(), advise(pages(512, 9), Advice::Free), (Private, false)),
+        (write.clone(), advise(pages(512, 9), Advice::Cold), (Private, false)),
+        (write.clone(), advise(pages(512, 512), Advice::Cold), (Private, true)),
+        (read.clone(), advise(pages(512, 9), Advice::Free), (ZeroPage, true)),
+        // Somebody else has a part of it.
+        (
+            observed(pages(512, 512), vec![seen(CopyPending, huge)]),
+            advise(pages(512, 9), Advice::Free),
+            (CopyPending, true),
+        ),
+        // Seen to be untouched, the block is as empty as ever.
+        (observed(pages(512, 512), vec![seen(Untouched, PageFlags::NONE)]), write, (Private, true)),
+    ] {
+        let mapped = [map(pages(512, 1024), anonymous()), advise(pages(512, 1024), Advice::HugePage)];
+        let space = space(&[&mapped[..], &[before, event.clone()]].concat());
+        let page = space.page_at(Addr(520 * PAGE)).unwrap();
+        assert_eq!((page.state, page.flags.has(PageFlags::HUGE)), expected, "{event:?}");
+    }
+    // A write to a page that is one's own, in a huge page of which others have a part.
+    let mapped = [
+        map(pages(512, 1024), anonymous()),
+        advise(pages(512, 1024), Advice::HugePage),
+        touch(AccessType::Write),
+    ];
+    let parts = vec![
+        Run { flags: huge, ..run(4, Private, None) },
+        Run { flags: huge, ..run(508, CopyPending, None) },
+    ];
+    let shared = [observed(pages(512, 512), parts), touch(AccessType::Write)];
+    let space = space(&[&mapped[..], &shared].concat());
+    let page = |page: u64| space.page_at(Addr(page * PAGE)).map(|p| (p.state, p.flags));
+    assert_eq!(page(513), Some((Private, PageFlags::NONE)));
+    assert_eq!(page(600), Some((CopyPending, PageFlags::NONE)));
 }
 
 #[test]

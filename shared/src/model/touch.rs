@@ -70,7 +70,7 @@ impl Traits {
             (Touch::Write, FileDirty) if !self.private => None,
             (Touch::Write, _) => Some(if self.private { Private } else { FileDirty }),
             (Touch::Read, Untouched) => Some(if self.anonymous { ZeroPage } else { FileClean }),
-            (Touch::Read, Swapped) => Some(Private),
+            (Touch::Read, Swapped) => Some(if self.private { Private } else { FileClean }),
             (Touch::Read, ZeroPage | Private | FileClean | FileDirty | CopyPending | Unknown) => None,
             // A fault on a page that is there can only have been a write.
             (Touch::Somehow, ZeroPage | CopyPending) => Some(Private),
@@ -80,7 +80,8 @@ impl Traits {
                 Some(if self.anonymous { ZeroPage } else { FileClean })
             }
             (Touch::Somehow, Untouched) => Some(Unknown),
-            (Touch::Somehow, Swapped) => Some(Private),
+            (Touch::Somehow, Swapped) if self.private => Some(Private),
+            (Touch::Somehow, Swapped) => Some(if self.writable { Unknown } else { FileClean }),
             (Touch::Somehow, Private | FileClean | FileDirty | Unknown) => None,
         }
     }
