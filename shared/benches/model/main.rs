@@ -4,6 +4,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod baseline;
 #[cfg(not(target_arch = "wasm32"))]
+mod encoded;
+#[cfg(not(target_arch = "wasm32"))]
 mod natively;
 
 fn main() {

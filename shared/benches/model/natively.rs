@@ -1,6 +1,7 @@
 //! Every workload on both models, by criterion.
 
 use super::baseline::Baseline;
+use super::encoded;
 use criterion::{Criterion, Throughput};
 use pagescope_shared::addr::PageSize;
 use pagescope_shared::model::Change;
@@ -28,5 +29,13 @@ pub(crate) fn measure() {
         });
         group.finish();
     }
+    let ends = ["storm", "fork-server"];
+    for workload in ends.iter().filter_map(|name| Workload::named(name)) {
+        encoded::measure(&mut criterion, &workload);
+    }
     criterion.final_summary();
+    // Not one of criterion's: the worst counts, not the mean.
+    if std::env::args().all(|arg| arg != "--test" && arg != "--list") {
+        ends.iter().filter_map(|name| Workload::named(name)).for_each(|workload| encoded::seek(&workload));
+    }
 }
