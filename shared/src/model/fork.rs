@@ -13,13 +13,15 @@ impl AddressSpace {
         let mut child = self.clone();
         child.default_flags = 0;
         child.faults = 0;
+        // Of these the child has no pages; all others it has as its parent has them then.
+        let mut forgotten = Vec::new();
         let all: Vec<_> = self.vmas.iter().map(|(s, e, vma)| (s, e, vma.clone())).collect();
         for (start, end, vma) in all {
             let Some(whole) = range(start, end) else { continue };
             let (first, last) = self.pages.numbers(whole);
             if vma.has(VmFlags::DONT_FORK) {
                 child.vmas.remove_each(start, end, &mut |_, _, _| {});
-                child.forget(first, last);
+                forgotten.push((first, last));
                 child.contents.forget(whole);
                 continue;
             }
@@ -35,19 +37,19 @@ impl AddressSpace {
             }
             // Where there is nothing but pages of a file, the child faults them in by itself: vma_needs_copy.
             if anon == 0 && !vma.is_special() && (wiped || !vma.guarded) {
-                child.forget(first, last);
+                forgotten.push((first, last));
                 continue;
             }
-            self.share_pages(&mut child, (first, last), share, change);
+            self.share_pages((first, last), share, change);
+        }
+        child.pages = self.pages.clone();
+        for (first, last) in forgotten {
+            child.pages.take(first, last, &mut |_, _, _| {});
         }
         child
     }
 
-    fn forget(&mut self, first: u64, end: u64) {
-        self.pages.take(first, end, &mut |_, _, _| {});
-    }
-
-    fn share_pages(&mut self, child: &mut Self, (first, end): (u64, u64), share: u32, change: &mut Change) {
+    fn share_pages(&mut self, (first, end): (u64, u64), share: u32, change: &mut Change) {
         let runs: Vec<_> = self.pages.known(first, end).collect();
         for (s, e, entry) in runs {
             let shared = match entry.state {
@@ -58,9 +60,9 @@ impl AddressSpace {
                 _ => continue,
             };
             let shared = Entry { provenance: Provenance::Inferred, ..shared };
-            self.pages.set(s, e, shared, change);
-            child.pages.take(s, e, &mut |_, _, _| {});
-            child.pages.put(s, e, shared);
+            if shared != entry {
+                self.pages.replace(s, e, shared, change);
+            }
         }
     }
 
@@ -76,7 +78,7 @@ impl AddressSpace {
         for (s, e, entry) in runs {
             let own =
                 Entry { state: PageState::Private, share: 0, provenance: Provenance::Inferred, ..entry };
-            self.pages.set(s, e, own, change);
+            self.pages.replace(s, e, own, change);
         }
     }
 

@@ -189,6 +189,26 @@ impl Pages {
         self.put(first, end, entry);
     }
 
+    /// As [`Self::set`], for a run of which all pages are known and alike: most often it stays where it is.
+    pub(super) fn replace(&mut self, first: u64, end: u64, entry: Entry, change: &mut Change) {
+        let around = self.runs.between(first);
+        let lonely = around.filter(|(left, run, right)| {
+            (run.0, run.1) == (first, end)
+                && left.is_none_or(|left| left.1 < first)
+                && right.is_none_or(|right| right.0 > end)
+        });
+        if lonely.is_none() || entry == Entry::UNTOUCHED {
+            return self.set(first, end, entry, change);
+        }
+        let Some(run) = self.runs.get_mut(first) else { return };
+        let before = std::mem::replace(run, entry);
+        if before != entry {
+            self.count(before.state, end - first, false);
+            self.count(entry.state, end - first, true);
+            push(self.size, change, first, end, Some(before), Some(entry));
+        }
+    }
+
     /// Forgets `first..end` because it is no longer mapped, and says what was there.
     pub(super) fn unmap(&mut self, first: u64, end: u64, change: &mut Change) {
         let mut at = first;

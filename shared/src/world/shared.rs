@@ -65,6 +65,10 @@ impl World {
 
 /// The parts of the holders' runs that nobody else holds.
 fn alone(holders: &[(u32, u64, u64)]) -> Vec<(u32, u64, u64)> {
+    // One who holds all there is.
+    if holders.iter().all(|holder| holders.first().is_some_and(|first| first.0 == holder.0)) {
+        return holders.to_vec();
+    }
     let mut edges: Vec<u64> = holders.iter().flat_map(|h| [h.1, h.2]).collect();
     edges.sort_unstable();
     edges.dedup();
