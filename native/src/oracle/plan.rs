@@ -14,7 +14,8 @@ pub(crate) struct Plan {
 
 const PAGE: u64 = 4096;
 const SMALL: u64 = 64 * PAGE;
-const BIG: u64 = 4 << 20;
+/// Room for a huge page beside one that was moved to where it can be none.
+const BIG: u64 = 6 << 20;
 
 const PROTECTIONS: [u64; 6] = [3, 3, 3, 1, 0, 5];
 
@@ -50,8 +51,8 @@ fn addr(arena: u64) -> BoxedStrategy<u64> {
     let page = if arena == BIG {
         // Near the boundaries of huge pages.
         prop_oneof![
-            2 => (0u64..2).prop_map(|i| i * 512),
-            3 => (0u64..9).prop_map(|i| i * 128),
+            2 => (0u64..3).prop_map(|i| i * 512),
+            3 => (0u64..12).prop_map(|i| i * 128),
             2 => 0..arena / PAGE
         ]
         .boxed()

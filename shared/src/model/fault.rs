@@ -64,10 +64,14 @@ impl AddressSpace {
         if signal.code == "SEGV_ACCERR" && self.vmas.get(addr).is_none() {
             self.grow_stack(addr, change);
         }
-        // Past the end of a file: the kernel had prepared for the copy before it found no page.
-        let copies = signal.access == Some(FaultAccess::Write) && signal.signal == "SIGBUS";
-        if copies && self.vmas.get(addr).is_some_and(|v| v.2.is_private()) {
-            self.give_anon(addr);
+        // Past the end of a file: the kernel had prepared for the write before it found no page. It had split the huge
+        // page, and got what a copy needs.
+        if signal.access == Some(FaultAccess::Write) && signal.signal == "SIGBUS" {
+            let (page, huge) = (self.page_size.page_of(Addr(addr)), self.page_size.bytes() / 8);
+            self.pages.break_huge_in(page - page % huge, page - page % huge + huge, change);
+            if self.vmas.get(addr).is_some_and(|v| v.2.is_private()) {
+                self.give_anon(addr);
+            }
         }
     }
 

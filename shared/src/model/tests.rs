@@ -1,7 +1,7 @@
 use super::*;
 use crate::addr::Frame;
 use crate::event::{
-    Access, AccessType, Advice, Advise, Asked, Fault, FaultAccess, Map, Observed, Snapshot, Unmap,
+    Access, AccessType, Advice, Advise, Asked, Fault, FaultAccess, Map, Observed, Signal, Snapshot, Unmap,
 };
 use crate::mapping::{Attributes, Backing, Object, Protection, Sharing};
 use crate::names::{CallFlags, VmFlags};
@@ -190,6 +190,13 @@ fn huge_pages_break_where_the_kernel_splits_them() {
         let page = space.page_at(Addr(520 * PAGE)).unwrap();
         assert_eq!((page.state, page.flags.has(PageFlags::HUGE)), expected, "{event:?}");
     }
+    // A write past the end of a file.
+    let whole = vec![Run { flags: huge, ..run(512, PageState::FileClean, None) }];
+    let (signal, addr, code) = ("SIGBUS".to_owned(), Addr(600 * PAGE), "BUS_ADRERR".to_owned());
+    let refused = Signal { signal, addr, access: Some(FaultAccess::Write), code };
+    let refused = EventKind::Signal(Box::new(refused));
+    let of_file = space(&[map(pages(512, 512), file(0)), observed(pages(512, 512), whole), refused]);
+    assert_eq!(of_file.page_at(Addr(520 * PAGE)), Some(Page::inferred(Untouched)));
     // A write to a page that is one's own, in a huge page of which others have a part.
     let mapped = [
         map(pages(512, 1024), anonymous()),
