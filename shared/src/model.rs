@@ -52,10 +52,12 @@ struct Recent {
     end: u64,
     access: Option<FaultAccess>,
     state: PageState,
+    /// The mapping that got its `anon_vma` because the huge zero page was expected there.
+    prepared: Option<u64>,
 }
 
 impl Recent {
-    const NONE: Self = Self { start: 0, end: 0, access: None, state: PageState::Untouched };
+    const NONE: Self = Self { start: 0, end: 0, access: None, state: PageState::Untouched, prepared: None };
 }
 
 /// It says nothing that the mappings do not say.
@@ -177,7 +179,7 @@ impl AddressSpace {
 
     #[inline(never)]
     fn apply_other(&mut self, kind: &EventKind, change: &mut Change) {
-        self.recent = Recent::NONE;
+        let recent = std::mem::replace(&mut self.recent, Recent::NONE);
         match kind {
             EventKind::Map(map) => self.apply_map(map, change),
             EventKind::Unmap(unmap) => self.unmap(unmap.range, change),
@@ -191,7 +193,10 @@ impl AddressSpace {
             EventKind::Failed(failed) => self.apply_failed(failed, change),
             EventKind::Snapshot(snapshot) => self.apply_snapshot(snapshot, change),
             EventKind::Access(access) => self.apply_access(access, change),
-            EventKind::Observed(observed) => self.apply_observed(observed, change),
+            EventKind::Observed(observed) => {
+                self.unprepare(recent.prepared, observed);
+                self.apply_observed(observed, change);
+            }
             EventKind::Exec(_) | EventKind::Exit(_) => {
                 if let Some(all) = range(0, u64::MAX) {
                     self.unmap(all, change);

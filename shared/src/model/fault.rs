@@ -20,7 +20,7 @@ impl AddressSpace {
         self.faults += 1;
         let page = self.page_size.page_of(fault.addr);
         // The way of nearly all faults: the page after the one that was touched before.
-        let Recent { start, end, access, state } = self.recent;
+        let Recent { start, end, access, state, .. } = self.recent;
         let usual =
             start <= fault.addr.0 && fault.addr.0 < end && fault.access == access && fault.led_to.is_none();
         if !usual || !self.pages.extend(page, page + 1, Entry::inferred(state), change) {
@@ -54,7 +54,7 @@ impl AddressSpace {
             && !traits.may_be_huge
             && let Some(state) = traits.after(PageState::Untouched, touch)
         {
-            self.recent = Recent { start, end, access: fault.access, state };
+            self.recent = Recent { start, end, access: fault.access, state, prepared: None };
         }
     }
 
@@ -110,7 +110,7 @@ impl AddressSpace {
         }
         self.pages.tell(page, page + 1, Entry::inferred(state), change);
         if traits.has_anon || !traits.private {
-            self.recent = Recent { start, end, access: fault.access, state };
+            self.recent = Recent { start, end, access: fault.access, state, prepared: None };
         }
         true
     }
@@ -203,7 +203,9 @@ impl AddressSpace {
             let (s, e) = (s.next_multiple_of(huge), e / huge * huge);
             if s < e {
                 // Before the kernel looks whether it takes the huge zero page, it prepares for a page of its own.
-                self.give_anon(vma.0);
+                if self.give_anon(vma.0) && touch == Touch::Read {
+                    self.recent.prepared = Some(vma.0);
+                }
                 self.pages.set(s, e, Entry::inferred(state).with_flags(PageFlags::HUGE), change);
             }
         }
@@ -220,16 +222,17 @@ impl AddressSpace {
         }
     }
 
-    /// See [`Self::prepare_anon`]; also for guard pages.
-    pub(super) fn give_anon(&mut self, addr: u64) {
-        let Some((left, found, next)) = self.vmas.between(addr) else { return };
+    /// See [`Self::prepare_anon`]; also for guard pages. Returns whether it had none before.
+    pub(super) fn give_anon(&mut self, addr: u64) -> bool {
+        let Some((left, found, next)) = self.vmas.between(addr) else { return false };
         if found.2.anon != 0 {
-            return;
+            return false;
         }
         let anon = lent_anon(left, found, next).unwrap_or_else(|| self.new_anon());
         if let Some(vma) = self.vmas.get_mut(addr) {
             (vma.anon, vma.inherited) = (anon, false);
         }
+        true
     }
 
     /// A page of its own was seen, however it came.

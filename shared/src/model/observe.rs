@@ -7,7 +7,7 @@ use super::{AddressSpace, range};
 use crate::event::{Observed, Snapshot};
 use crate::interval::Cut as _;
 use crate::mapping::Mapping;
-use crate::page::{PageFlags, PageState};
+use crate::page::{PageFlags, PageState, Run};
 
 impl AddressSpace {
     /// A snapshot replaces what was known; mappings that are the same keep what is known of their pages.
@@ -64,6 +64,20 @@ impl AddressSpace {
         let (first, last) = self.pages.numbers(mapping.range);
         self.pages.put(first, last, Entry::inferred(PageState::Unknown));
         change.mappings.push(MappingChange::Created(mapping.clone()));
+    }
+
+    /// A read was to bring the huge zero page, and brought a small one: then the kernel did not get to where it prepares
+    /// for a page of its own. The block has a page table already.
+    pub(super) fn unprepare(&mut self, prepared: Option<u64>, observed: &Observed) {
+        let small = |run: &Run| run.state == PageState::ZeroPage && !run.flags.has(PageFlags::HUGE);
+        let Some((start, end, _)) = prepared.and_then(|start| self.vmas.get(start)) else { return };
+        let inside = start <= observed.range.start().0 && observed.range.end().0 <= end;
+        if !inside || !observed.runs.iter().any(small) {
+            // Other observations may follow that tell.
+            self.recent.prepared = prepared;
+        } else if let Some(vma) = self.vmas.get_mut(start) {
+            vma.anon = 0;
+        }
     }
 
     pub(super) fn apply_observed(&mut self, observed: &Observed, change: &mut Change) {
