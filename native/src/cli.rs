@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{lesson, recorder, server};
+use crate::{lesson, recorder, server, snapshot};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -31,6 +31,9 @@ enum Command {
     /// Record a program: its memory calls, page faults and page states
     #[command(after_help = RECORD_EXAMPLES)]
     Record(recorder::Options),
+    /// Look at one moment of a process that runs, without stopping it
+    #[command(after_help = SNAPSHOT_EXAMPLES)]
+    Snapshot(snapshot::Options),
     /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
@@ -64,7 +67,17 @@ execs, and slowed down only where it asks the kernel about memory. Needs no root
 
 Examples:
   pagescope record ls -R /usr/share          writes ls.pscope
-  pagescope record -o py.jsonl -- python3 -c 'import json'";
+  pagescope record -o py.jsonl -- python3 -c 'import json'
+  pagescope record --observe 20ms -- ./program
+  pagescope record --pid 4242 --duration 10s -o server.pscope
+                                             follows a process for a while, and leaves it running";
+
+const SNAPSHOT_EXAMPLES: &str = "\
+As root, with the frames at which its pages are.
+
+Examples:
+  pagescope snapshot 4242
+  pagescope snapshot $(pidof redis-server) -o redis.pscope";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
@@ -111,6 +124,7 @@ pub(crate) fn run() -> Result<u8> {
             let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;
             lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))
         }
+        Command::Snapshot(options) => snapshot::take(&options),
         Command::Open(options) => server::open(&options),
         #[cfg(feature = "oracle")]
         Command::Oracle(Oracle::Perform) => crate::oracle::perform(),

@@ -13,6 +13,7 @@ mod oracle;
 mod proc;
 mod recorder;
 mod server;
+mod snapshot;
 mod sys;
 mod trace_file;
 

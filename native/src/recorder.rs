@@ -4,20 +4,27 @@
 //! through threads, forks and execs. Page faults come from the kernel's own rings, merged by time.
 
 mod calls;
+mod eyes;
 mod filter;
+mod news;
 mod place;
+mod schedule;
 mod session;
 mod tracer;
 
+use crate::proc::{Observer, status};
 use crate::sys::{self, FaultRings, signals, spawn_suspended, trace};
 use crate::trace_file::TraceFile;
 use anyhow::{Context, Result, bail};
 use pagescope_shared::header::{self, Capability, Header, Tool};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use schedule::Every;
 use session::Session;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use tracer::{Ended, Tracer};
+use std::time::{Duration, Instant};
+use tracer::{Ended, Held, Tracer};
 
 /// What is to be recorded, and where to.
 #[derive(Debug, clap::Args)]
@@ -25,11 +32,29 @@ pub(crate) struct Options {
     /// The trace to write, in the form that its name says: .pscope, .jsonl or .jsonl.gz [default: PROGRAM.pscope]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Record a process that runs already, from now on, and leave it running
+    #[arg(short, long, value_name = "PID", conflicts_with = "command")]
+    pid: Option<u32>,
+    /// With --pid: for how long, such as 500ms, 10s or 5m [default: until it ends, or until Ctrl-C]
+    #[arg(short, long, requires = "pid", value_parser = schedule::duration)]
+    duration: Option<Duration>,
+    /// How often the kernel is asked for the states of all pages while the program runs: such as 100ms; auto: as often as
+    /// costs next to nothing; off: only at its beginning and end
+    #[arg(long, value_name = "PERIOD", default_value = "auto")]
+    observe: Every,
+    /// Record at which frames pages are, too; takes root
+    #[arg(long)]
+    frames: bool,
     /// Say nothing when all went well
     #[arg(short, long)]
     quiet: bool,
     /// The program and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(
+        required_unless_present = "pid",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM"
+    )]
     command: Vec<OsString>,
 }
 
@@ -37,11 +62,22 @@ pub(crate) struct Options {
 /// that time.
 const TICK_MS: i64 = 50;
 
-/// Records a program from its first instruction to its end. Returns the code to exit with: the program's own.
+/// Records a program from its first instruction to its end, or one that runs for a while. Returns the code to exit with:
+/// the program's own.
 ///
 /// # Errors
-/// When the program cannot be run, the kernel does not let us look, or the trace cannot be written.
+/// When the program cannot be run or reached, the kernel does not let us look, or the trace cannot be written.
 pub(crate) fn record(options: &Options) -> Result<u8> {
+    if options.frames && !sees_frames()? {
+        bail!("--frames: the kernel shows the numbers of frames to root only");
+    }
+    match options.pid {
+        Some(pid) => attach(options, pid),
+        None => launch(options),
+    }
+}
+
+fn launch(options: &Options) -> Result<u8> {
     let Some(program) = options.command.first() else { bail!("there is no program to run") };
     let output = options.output.clone().unwrap_or_else(|| default_output(Path::new(program)));
     let argv: Result<Vec<CString>, _> =
@@ -52,28 +88,68 @@ pub(crate) fn record(options: &Options) -> Result<u8> {
     let privileged = rustix::process::geteuid().is_root();
     let mut child =
         spawn_suspended(&argv, &filter::program(), privileged).context("cannot start a process")?;
-    trace::seize(child.pid).context(
+    trace::seize(child.pid, true).context(
         "cannot trace a process: ptrace is forbidden here (a container without CAP_SYS_PTRACE, or kernel.yama.ptrace_scope=3)",
     )?;
-    let rings = FaultRings::open(child.pid, true);
+    allow_more_files();
+    let command = options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let session = session(options, &output, command, &[child.pid], true)?;
+    child.release().context("cannot start the program")?;
+    let (ended, session) = Tracer::launched(session, child.pid, options.observe).follow()?;
+    if session.written() == 0 {
+        let why = child.error();
+        return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));
+    }
+    finish(options, session, &output)?;
+    Ok(match ended {
+        Some(Ended::Code(code)) => u8::try_from(code).unwrap_or(1),
+        // As a shell tells it.
+        Some(Ended::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+        None => 1,
+    })
+}
+
+fn attach(options: &Options, pid: u32) -> Result<u8> {
+    let exe = status::exe(pid);
+    let output = options.output.clone().unwrap_or_else(|| default_output(Path::new(&exe)));
+    allow_more_files();
+    let held = Held::stop(pid)?;
+    let session = session(options, &output, status::arguments(pid), &held.threads(), false)?;
+    let deadline = options.duration.map(|duration| Instant::now() + duration);
+    if !options.quiet {
+        let until = if deadline.is_some() { "" } else { "; Ctrl-C ends that" };
+        eprintln!("pagescope: recording process {pid}{until}");
+    }
+    let (_, session) = Tracer::attached(session, held, options.observe, deadline)?.follow()?;
+    finish(options, session, &output)?;
+    Ok(0)
+}
+
+/// Opens the rings of page faults of these threads, and the trace.
+fn session(
+    options: &Options,
+    output: &Path,
+    command: Vec<String>,
+    threads: &[i32],
+    from_exec: bool,
+) -> Result<Session> {
+    let rings = FaultRings::open(threads, from_exec);
     if let Err(why) = &rings {
         eprintln!(
             "pagescope: no page faults will be recorded: {why} (sysctl kernel.perf_event_paranoid=2 allows them)"
         );
     }
-    let header = header(options, rings.is_ok())?;
-    let mut session = Session::new(TraceFile::create(&output)?, &header)?;
+    let header = header(options, command, rings.is_ok())?;
+    let mut session = Session::new(TraceFile::create(output)?, &header)?;
     if let Ok(rings) = rings {
         rings.interrupt_when_full().context("cannot start a thread")?;
         session.listen_to(rings);
     }
     signals::wake_up(TICK_MS);
-    child.release().context("cannot start the program")?;
-    let (ended, session) = Tracer::new(session, child.pid, false).follow()?;
-    if session.written() == 0 {
-        let why = child.error();
-        return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));
-    }
+    Ok(session)
+}
+
+fn finish(options: &Options, session: Session, output: &Path) -> Result<()> {
     let (drift, lost) = (session.drift, session.lost);
     let events = session.finish()?;
     if !options.quiet || drift + lost > 0 {
@@ -86,12 +162,18 @@ pub(crate) fn record(options: &Options) -> Result<u8> {
         }
         eprintln!("{text}");
     }
-    Ok(match ended {
-        Some(Ended::Code(code)) => u8::try_from(code).unwrap_or(1),
-        // As a shell tells it.
-        Some(Ended::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(1),
-        None => 1,
-    })
+    Ok(())
+}
+
+/// A descriptor or two for every process that is followed; those that are started have been given their own limit.
+fn allow_more_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, fewer are kept open.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+fn sees_frames() -> Result<bool> {
+    Ok(Observer::of_this_process(sys::page_size()?)?.shows_frames())
 }
 
 fn default_output(program: &Path) -> PathBuf {
@@ -100,9 +182,12 @@ fn default_output(program: &Path) -> PathBuf {
     name.into()
 }
 
-fn header(options: &Options, faults: bool) -> Result<Header> {
+fn header(options: &Options, command: Vec<String>, faults: bool) -> Result<Header> {
     let page_size = sys::page_size()?;
     let mut capabilities = vec![Capability::Calls, Capability::PageStates];
+    if options.frames {
+        capabilities.push(Capability::Frames);
+    }
     if faults {
         capabilities.push(Capability::Other("faults".to_owned()));
     }
@@ -117,7 +202,7 @@ fn header(options: &Options, faults: bool) -> Result<Header> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             method: "ptrace".to_owned(),
         },
-        command: options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        command,
         capabilities,
         lesson: None,
         extra: serde_json::Map::new(),

@@ -224,7 +224,7 @@ impl World {
     }
 
     /// Whose memory `pid` uses.
-    fn lender(&self, pid: u32) -> u32 {
+    pub fn lender(&self, pid: u32) -> u32 {
         let mut at = pid;
         // A chain of lenders is short; a trace that makes it a circle is not followed round.
         for _ in 0..64 {

@@ -3,17 +3,18 @@
 mod runs;
 mod state;
 
-use super::pagemap::{FrameFlags, read_entries, shows_frames};
+use super::pagemap::{Entry, FrameFlags, read_entries, shows_frames};
 use crate::sys::{Categories, Region, pagemap_scan};
 use anyhow::{Context, Result};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::Observed;
-use pagescope_shared::mapping::Mapping;
+use pagescope_shared::mapping::{Mapping, Sharing};
 use pagescope_shared::page::{PageFlags, PageState};
 use runs::Runs;
 use state::{Seen, page_flags, page_state};
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 /// Whether frame numbers are wanted. Without them far fewer runs describe a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Frames {
 pub(crate) struct Observer {
     pagemap: File,
     /// For root alone.
-    frame_flags: Option<File>,
+    frame_flags: Option<Arc<File>>,
     page_size: PageSize,
     shows_frames: bool,
 }
@@ -37,27 +38,31 @@ pub(crate) struct Observer {
 /// How much of the pagemap is held at once, in bytes of the address space: 32,768 entries.
 const CHUNK: u64 = 1 << 27;
 
+/// How much of the address space is scanned at once, in bytes: 262,144 pages, so no more regions than that.
+const WINDOW: u64 = 1 << 30;
+/// A mapping of which there are more is looked at in larger pieces.
+const MOST_PIECES: u64 = 1024;
+
 impl Observer {
     /// Looks at the calling process.
     ///
     /// # Errors
     /// When there is no pagemap: a kernel without CONFIG_PROC_PAGE_MONITOR, or a sandbox.
     pub(crate) fn of_this_process(page_size: PageSize) -> Result<Self> {
-        Self::open("/proc/self/pagemap", page_size)
+        let pagemap = open("/proc/self/pagemap")?;
+        let shows_frames = shows_frames(&pagemap, page_size);
+        let frame_flags = File::open("/proc/kpageflags").ok().map(Arc::new);
+        Ok(Self { pagemap, frame_flags, page_size, shows_frames })
     }
 
-    /// Looks at another process.
+    /// Looks at another process, in the same way.
     ///
     /// # Errors
-    /// When it is gone, or another user's, or there is no pagemap.
-    pub(crate) fn of(pid: u32, page_size: PageSize) -> Result<Self> {
-        Self::open(&format!("/proc/{pid}/pagemap"), page_size)
-    }
-
-    fn open(path: &str, page_size: PageSize) -> Result<Self> {
-        let pagemap = File::open(path).with_context(|| format!("cannot open {path}"))?;
-        let shows_frames = shows_frames(&pagemap, page_size);
-        Ok(Self { pagemap, frame_flags: File::open("/proc/kpageflags").ok(), page_size, shows_frames })
+    /// When it is gone, or another user's.
+    pub(crate) fn of(&self, pid: u32) -> Result<Self> {
+        let pagemap = open(&format!("/proc/{pid}/pagemap"))?;
+        let frame_flags = self.frame_flags.clone();
+        Ok(Self { pagemap, frame_flags, page_size: self.page_size, shows_frames: self.shows_frames })
     }
 
     /// Whether the kernel gives frame numbers.
@@ -70,18 +75,56 @@ impl Observer {
     /// # Errors
     /// When neither PAGEMAP_SCAN nor the pagemap can be read.
     pub(crate) fn observe(&self, mapping: &Mapping, frames: Frames) -> Result<Observed> {
-        let mut runs = Runs::default();
         // Any refusal, ENOTTY before Linux 6.7 or a policy's EPERM, leads to the pagemap, which has its own say.
-        let source = match pagemap_scan(self.pagemap.as_fd(), mapping.range) {
-            Ok(regions) => {
-                self.by_regions(&regions, mapping, frames, &mut runs)?;
-                "pagemap-scan"
+        let scanned = pagemap_scan(self.pagemap.as_fd(), mapping.range).ok();
+        self.told(mapping, scanned.as_deref(), frames)
+    }
+
+    /// The states of all pages of `mappings`, which stand by address, mapping by mapping and very large ones in pieces.
+    /// The kernel is asked once for many of them.
+    ///
+    /// # Errors
+    /// As for [`Self::observe`].
+    pub(crate) fn observe_each(
+        &self,
+        mappings: &[Mapping],
+        frames: Frames,
+        to: &mut dyn FnMut(Observed),
+    ) -> Result<()> {
+        let pieces: Vec<Mapping> = mappings.iter().flat_map(pieces).collect();
+        let mut rest = pieces.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0u64;
+            let fits = |piece: &&Mapping| {
+                bytes = bytes.saturating_add(piece.range.bytes());
+                bytes <= WINDOW
+            };
+            let (batch, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            rest = later;
+            let (Some(first), Some(last)) = (batch.first(), batch.last()) else { continue };
+            let whole = Range::new(first.range.start(), last.range.end())?;
+            let scanned = pagemap_scan(self.pagemap.as_fd(), whole).ok();
+            let mut regions = scanned.as_deref();
+            for mapping in batch {
+                // Regions that end before it are of those before it, or between them.
+                regions = regions.map(|all| {
+                    let gone = all.iter().take_while(|r| r.range.end() <= mapping.range.start()).count();
+                    all.get(gone..).unwrap_or_default()
+                });
+                to(self.told(mapping, regions, frames)?);
             }
-            Err(_) => {
-                self.by_entries(mapping.range, None, mapping, frames, &mut runs)?;
-                "pagemap"
-            }
-        };
+        }
+        Ok(())
+    }
+
+    /// `regions` are those of the scan, if there was one, from this mapping on.
+    fn told(&self, mapping: &Mapping, regions: Option<&[Region]>, frames: Frames) -> Result<Observed> {
+        let mut runs = Runs::default();
+        match regions {
+            Some(regions) => self.by_regions(regions, mapping, frames, &mut runs)?,
+            None => self.by_entries(mapping.range, None, mapping, frames, &mut runs)?,
+        }
+        let source = if regions.is_some() { "pagemap-scan" } else { "pagemap" };
         Ok(Observed { range: mapping.range, source: source.to_owned(), runs: runs.finish() })
     }
 
@@ -95,13 +138,33 @@ impl Observer {
     ) -> Result<()> {
         let mut at = mapping.range.start();
         for region in regions {
-            if let Ok(gap) = Range::new(at, region.range.start()) {
+            // One region may lie in several mappings.
+            let Some(range) = region.range.intersection(mapping.range) else { break };
+            if let Ok(gap) = Range::new(at, range.start()) {
                 runs.push(self.page_size.pages_in(gap), PageState::Untouched, PageFlags::NONE, None);
             }
-            self.by_entries(region.range, Some(region.categories), mapping, frames, runs)?;
-            at = region.range.end();
+            if self.needs_entries(region.categories, mapping, frames) {
+                self.by_entries(range, Some(region.categories), mapping, frames, runs)?;
+            } else {
+                let entry = Entry::of(region.categories);
+                let seen = Seen { entry, categories: Some(region.categories) };
+                let state = page_state(seen, &mapping.attributes, |_| None);
+                let flags = page_flags(entry, Some(region.categories));
+                runs.push(self.page_size.pages_in(range), state, flags, None);
+            }
+            at = range.end();
         }
         Ok(())
+    }
+
+    /// Whether a scan does not say all: who else has an anonymous page, whether a shared one is stored, where it is.
+    fn needs_entries(&self, categories: Categories, mapping: &Mapping, frames: Frames) -> bool {
+        let has = |category| categories.has(category);
+        let private = mapping.attributes.sharing == Sharing::Private;
+        has(Categories::PRESENT)
+            && ((frames == Frames::Wanted && self.shows_frames)
+                || (private && !has(Categories::FILE) && !has(Categories::PFNZERO))
+                || (!private && self.frame_flags.is_some()))
     }
 
     fn by_entries(
@@ -132,6 +195,25 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+fn open(path: &str) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open {path}"))
+}
+
+/// A mapping cut so that what is told of each part fits into memory, whatever it looks like.
+fn pieces(mapping: &Mapping) -> impl Iterator<Item = Mapping> + '_ {
+    let (start, end) = (mapping.range.start().0, mapping.range.end().0);
+    let first = start - start % WINDOW;
+    let windows = (end - first).div_ceil(WINDOW);
+    // Untouched memory is reserved by the terabyte: a few large pieces, then.
+    let each = windows.div_ceil(MOST_PIECES).max(1);
+    (0..windows.div_ceil(each)).filter_map(move |i| {
+        let from = first.saturating_add(i * each * WINDOW);
+        let to = from.saturating_add(each * WINDOW);
+        let range = Range::new(Addr(from.max(start)), Addr(to.min(end))).ok()?;
+        Some(Mapping { range, attributes: mapping.attributes.clone() })
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `/proc/PID/pagemap` and `/proc/kpageflags`: see Documentation/admin-guide/mm/pagemap.rst.
 
+use crate::sys::Categories;
 use pagescope_shared::addr::{Addr, Frame, PageSize, Range};
 use std::fs::File;
 use std::io;
@@ -10,6 +11,16 @@ use std::os::unix::fs::FileExt;
 pub(crate) struct Entry(pub(crate) u64);
 
 impl Entry {
+    /// What the entry of a page with these categories says, as far as they say it.
+    pub(crate) fn of(categories: Categories) -> Self {
+        let bits = [
+            (Categories::PRESENT, 63),
+            (Categories::SWAPPED, 62),
+            (Categories::FILE, 61),
+            (Categories::GUARD, 58),
+        ];
+        Self(bits.iter().filter(|(c, _)| categories.has(*c)).fold(0, |sum, (_, bit)| sum | 1 << bit))
+    }
     fn bit(self, bit: u32) -> bool {
         self.0 >> bit & 1 == 1
     }

@@ -70,6 +70,36 @@ pub(super) fn is_exec(call: Call) -> bool {
     i64::try_from(call.number).is_ok_and(|number| EXECS.contains(&number))
 }
 
+/// Whether a call is one of those that are recorded.
+pub(super) fn is_ours(call: Call) -> bool {
+    i64::try_from(call.number).is_ok_and(|number| numbers().any(|known| known == number))
+}
+
+/// Whose pages a call, if it succeeds, takes away: there they can be seen for the last time. `brk` is the end of the
+/// heap.
+pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> {
+    let number = i64::try_from(call.number).ok()?;
+    if is_exec(call) {
+        return Range::new(Addr(0), Addr(u64::MAX)).ok();
+    }
+    let (_, which, _) = CALLS.iter().find(|(known, ..)| *known == number)?;
+    let [a, b, c, d, ..] = call.args;
+    let (start, len) = match which {
+        Which::Munmap => (a, b),
+        Which::Mmap if mmap_flags(d).has(CallFlags::MAP_FIXED) => (a, b),
+        Which::Mremap if c < b => (a.checked_add(size.round_up(c)?)?, b - c),
+        Which::Brk => (size.round_up(a)?, brk.checked_sub(a)?),
+        Which::Madvise if matches!(advice(c), Advice::DontNeed | Advice::Remove | Advice::DontNeedLocked) => {
+            (a, b)
+        }
+        _ => return None,
+    };
+    if start % size.bytes() != 0 {
+        return None;
+    }
+    Range::from_len(Addr(start), size.round_up(len)?).ok()
+}
+
 /// When a call counts as done: a mapping that comes is there from the beginning of the call on, for others may touch it
 /// before the caller hears of it; everything else when it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,7 @@
 
 use super::calls;
 use crate::sys::Instruction;
-
-#[cfg(target_arch = "x86_64")]
-const AUDIT_ARCH: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const AUDIT_ARCH: u32 = 0xc000_00b7;
+use crate::sys::trace::AUDIT_ARCH;
 
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;

@@ -28,6 +28,11 @@ impl Place {
         place
     }
 
+    /// Everybody runs where they would without us.
+    pub(super) fn anywhere() -> Self {
+        Self { given: None, one: CpuSet::new(), together: false, own_choice: true }
+    }
+
     /// The threads are these now.
     pub(super) fn keep<'a>(&mut self, threads: impl ExactSizeIterator<Item = &'a i32>) {
         let together = threads.len() == 1 && !self.own_choice;

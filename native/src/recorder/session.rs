@@ -1,16 +1,18 @@
 //! What the tracer and the kernel's rings tell, in the order in which it happened, on its way into the trace.
 
-use crate::proc::{Frames, Observer, mappings_of, mappings_with_flags};
+use super::eyes::{Eyes, KERNEL_HALF};
+use super::news::news;
+use crate::proc::{Frames, mappings_of, mappings_with_flags};
 use crate::sys::{FaultRings, FaultSample};
 use crate::trace_file::TraceFile;
 use anyhow::Result;
-use pagescope_shared::addr::{Addr, PageSize};
-use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Fork, Lost, Observed, Snapshot};
-use pagescope_shared::header::Header;
+use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Fork, Lost, Snapshot};
+use pagescope_shared::header::{Capability, Header};
 use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::{AddressSpace, Change};
 use pagescope_shared::world::World;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// One thing that happened, not yet written.
 #[derive(Clone, Debug)]
@@ -40,19 +42,26 @@ pub(super) struct Session {
     last_ns: u64,
     /// Why no more can be written.
     failed: Option<anyhow::Error>,
+    eyes: Eyes,
+    /// The last faults, by time: when, whose, where.
+    recent: VecDeque<(u64, u32, Addr)>,
     /// How often model and kernel differed at a checkpoint.
     pub(super) drift: u64,
     /// How many faults the kernel could not tell.
     pub(super) lost: u64,
 }
 
-/// Where the kernel keeps pages of its own, outside of every process.
-const KERNEL_HALF: Addr = Addr(1 << 63);
+/// How long it may take from a fault until its page is there.
+const IN_DOUBT_NS: u64 = 5_000_000;
+/// How many faults are remembered at most.
+const MOST_RECENT: usize = 1024;
 
 impl Session {
     pub(super) fn new(mut file: TraceFile, header: &Header) -> Result<Self> {
         file.header(header)?;
         let world = World::new(header.page_size);
+        let wanted = header.capabilities.contains(&Capability::Frames);
+        let frames = if wanted { Frames::Wanted } else { Frames::LeftOut };
         Ok(Self {
             file,
             page_size: header.page_size,
@@ -66,6 +75,8 @@ impl Session {
             next_seq: 0,
             last_ns: 0,
             failed: None,
+            eyes: Eyes::new(header.page_size, frames),
+            recent: VecDeque::new(),
             drift: 0,
             lost: 0,
         })
@@ -173,6 +184,12 @@ impl Session {
         self.last_ns = self.last_ns.max(time_ns.saturating_sub(self.started_ns));
         let event = Event { seq: self.next_seq, time_ns: self.last_ns, pid, tid, kind, extra: Extra::NONE };
         self.world.apply(&event, &mut self.change);
+        if let EventKind::Fault(fault) = &event.kind {
+            if self.recent.len() >= MOST_RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((event.time_ns, self.world.lender(pid), fault.addr));
+        }
         self.next_seq += 1;
         // The program goes on all the same; the error is told when it has ended.
         if self.failed.is_none() {
@@ -184,36 +201,68 @@ impl Session {
     /// Writes a snapshot of all mappings, with the states of their pages. The process stands.
     pub(super) fn snapshot(&mut self, pid: u32, tid: u32) -> Result<()> {
         let Ok(mappings) = mappings_with_flags(pid) else { return Ok(()) };
-        let observed = self.look_at(pid, &mappings);
+        let mut observed = Vec::new();
+        self.eyes.look(pid, &mappings, &mut |seen| observed.push(seen));
         let kind = EventKind::Snapshot(Box::new(Snapshot { mappings, observed }));
         self.write(pid, tid, kind, now_ns())
     }
 
-    fn look_at(&self, pid: u32, mappings: &[Mapping]) -> Vec<Observed> {
-        let Ok(observer) = Observer::of(pid, self.page_size) else { return Vec::new() };
-        let ours = mappings.iter().filter(|m| m.range.end() <= KERNEL_HALF);
-        ours.filter_map(|m| observer.observe(m, Frames::LeftOut).ok()).collect()
+    /// The process has got other memory, or ended.
+    pub(super) fn forget(&mut self, pid: u32) {
+        self.eyes.forget(pid);
     }
 
-    /// Compares the model with the kernel, and tells the states of the pages. The process stands, and all that it did is
-    /// written.
-    pub(super) fn check(&mut self, pid: u32, tid: u32) -> Result<()> {
+    /// Looks at the pages in `within`, and tells what the model does not say already. All that the process did before is
+    /// written, and its mappings stay what they are meanwhile. Unless it `stands`, it may touch more of them.
+    pub(super) fn look(&mut self, pid: u32, tid: u32, within: Range, stands: bool) -> Result<()> {
+        let Some(space) = self.world.space(pid) else { return Ok(()) };
+        let cut = |m: Mapping| Some(Mapping { range: m.range.intersection(within)?, ..m });
+        let mappings: Vec<Mapping> = space.mappings_in(within).filter_map(cut).collect();
+        let now = now_ns();
+        let since = now.saturating_sub(IN_DOUBT_NS).saturating_sub(self.started_ns);
+        while self.recent.front().is_some_and(|fault| fault.0 < since) {
+            self.recent.pop_front();
+        }
+        let lender = self.world.lender(pid);
+        let doubtful = |range: Range| {
+            !stands && self.recent.iter().any(|(_, whose, addr)| *whose == lender && range.contains(*addr))
+        };
+        let mut found = Vec::new();
+        self.eyes.look(pid, &mappings, &mut |observed| {
+            found.extend(news(space, &observed, self.page_size, &doubtful));
+        });
+        for observed in found {
+            self.write(pid, tid, EventKind::Observed(Box::new(observed)), now)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the model's mappings with the kernel's; where they differ, that is told, and the kernel's are taken.
+    /// The process stands, and all that it did is written. Returns the mappings, if they are as the model says.
+    pub(super) fn compare(&mut self, pid: u32, tid: u32) -> Result<Option<Vec<Mapping>>> {
         // It may be gone already.
-        let Ok(mappings) = mappings_of(pid) else { return Ok(()) };
+        let Ok(mappings) = mappings_of(pid) else { return Ok(None) };
         if mappings.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let difference = match self.world.space(pid) {
             Some(space) => difference(space, &mappings),
             None => Some("the process is not known".to_owned()),
         };
-        if let Some(difference) = difference {
-            self.drift += 1;
-            let reason = format!("drift: {difference}");
-            self.write(pid, tid, EventKind::Lost(Box::new(Lost { count: 0, reason })), now_ns())?;
-            return self.snapshot(pid, tid);
-        }
-        for observed in self.look_at(pid, &mappings) {
+        let Some(difference) = difference else { return Ok(Some(mappings)) };
+        self.drift += 1;
+        let reason = format!("drift: {difference}");
+        self.write(pid, tid, EventKind::Lost(Box::new(Lost { count: 0, reason })), now_ns())?;
+        self.snapshot(pid, tid)?;
+        Ok(None)
+    }
+
+    /// The last look at a process: its mappings, and the states of all its pages.
+    pub(super) fn check(&mut self, pid: u32, tid: u32) -> Result<()> {
+        let Some(mappings) = self.compare(pid, tid)? else { return Ok(()) };
+        let mut seen = Vec::new();
+        self.eyes.look(pid, &mappings, &mut |observed| seen.push(observed));
+        for observed in seen {
             self.write(pid, tid, EventKind::Observed(Box::new(observed)), now_ns())?;
         }
         Ok(())

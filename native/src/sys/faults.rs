@@ -34,26 +34,35 @@ pub(crate) struct FaultRings {
 
 struct Ring {
     event: OwnedFd,
+    /// Those of other threads, which write to the same ring.
+    others: Vec<OwnedFd>,
     base: NonNull<u8>,
     /// Bytes of the data, a power of two; the control page stands before it.
     data: usize,
 }
 
 impl FaultRings {
-    /// Counts from the next `execve` of `pid` on (`from_exec`), or from now on. The kernel's own touches of the program's memory are told to the privileged only.
+    /// The faults of these threads and all that they make, counted from the next `execve` on (`from_exec`), or from now
+    /// on. The kernel's own touches of the program's memory are told to the privileged only.
     ///
     /// # Errors
-    /// `EACCES` where /proc/sys/kernel/perf_event_paranoid is 3 or a policy forbids it; `ENOENT` without perf events.
-    pub(crate) fn open(pid: i32, from_exec: bool) -> io::Result<Self> {
+    /// `EACCES` where /proc/sys/kernel/perf_event_paranoid is 3 or a policy forbids it; `ENOENT` without perf events;
+    /// `EMFILE` for more threads than there may be descriptors.
+    pub(crate) fn open(tids: &[i32], from_exec: bool) -> io::Result<Self> {
         // SAFETY: it takes a number.
         let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
         let cpus = usize::try_from(cpus).unwrap_or(1).max(1);
         let most = (ALL_RINGS / cpus).clamp(SMALLEST_RING, LARGEST_RING);
         let size = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
+        let (first, others) = tids.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut rings = Vec::new();
         for cpu in 0..cpus {
-            match Ring::open(pid, i32::try_from(cpu).unwrap_or(0), from_exec, size) {
-                Ok(ring) => rings.push(ring),
+            let cpu = i32::try_from(cpu).unwrap_or(0);
+            match Ring::open(*first, cpu, from_exec, size) {
+                Ok(mut ring) => {
+                    others.iter().try_for_each(|tid| ring.also(*tid, cpu, from_exec))?;
+                    rings.push(ring);
+                }
                 // This one is switched off.
                 Err(e) if e.raw_os_error() == Some(libc::ENODEV) => {}
                 Err(e) => return Err(e),
@@ -135,17 +144,31 @@ impl Ring {
         }
     }
 
+    /// Another thread's faults go to the same ring.
+    fn also(&mut self, tid: i32, cpu: i32, from_exec: bool) -> io::Result<()> {
+        let event = match event(tid, cpu, attributes(from_exec, true)) {
+            Err(e) if e.raw_os_error() == Some(libc::EACCES) => event(tid, cpu, attributes(from_exec, false)),
+            other => other,
+        };
+        let event = match event {
+            // It has ended meanwhile.
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
+            other => other?,
+        };
+        let (fd, ring) = (event.as_raw_fd(), self.event.as_raw_fd());
+        // SAFETY: it takes numbers only.
+        if unsafe { perf_event_open_sys::ioctls::SET_OUTPUT(fd, ring) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        self.others.push(event);
+        Ok(())
+    }
+
     fn try_open(pid: i32, cpu: i32, mut attr: perf_event_attr, size: usize) -> io::Result<Self> {
         attr.__bindgen_anon_2.wakeup_watermark = u32::try_from(size / 2).unwrap_or(u32::MAX);
-        let close_on_exec = u64::from(perf_event_open_sys::bindings::PERF_FLAG_FD_CLOEXEC);
-        // SAFETY: the attributes are live and say their size; the descriptor that comes is ours; the mapping is made by
-        // the kernel, of the size that is kept.
+        let event = event(pid, cpu, attr)?;
+        // SAFETY: the mapping is made by the kernel, of the size that is kept.
         unsafe {
-            let fd = perf_event_open_sys::perf_event_open(&raw mut attr, pid, cpu, -1, close_on_exec);
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            let event = OwnedFd::from_raw_fd(fd);
             let base = libc::mmap(
                 std::ptr::null_mut(),
                 PAGE + size,
@@ -158,7 +181,7 @@ impl Ring {
                 return Err(io::Error::last_os_error());
             }
             let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-            Ok(Self { event, base, data: size })
+            Ok(Self { event, others: Vec::new(), base, data: size })
         }
     }
 
@@ -212,6 +235,17 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: mapped by `try_open`, with this size, and nothing points into it.
         unsafe { libc::munmap(self.base.as_ptr().cast(), PAGE + self.data) };
+    }
+}
+
+fn event(tid: i32, cpu: i32, mut attr: perf_event_attr) -> io::Result<OwnedFd> {
+    let close_on_exec = u64::from(perf_event_open_sys::bindings::PERF_FLAG_FD_CLOEXEC);
+    // SAFETY: the attributes are live and say their size; the descriptor that comes is ours.
+    unsafe {
+        match perf_event_open_sys::perf_event_open(&raw mut attr, tid, cpu, -1, close_on_exec) {
+            fd if fd < 0 => Err(io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
     }
 }
 

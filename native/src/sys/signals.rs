@@ -3,10 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn wake(signal: i32) {
     if matches!(signal, libc::SIGTERM | libc::SIGHUP) {
         ASKED_TO_END.store(true, Ordering::Relaxed);
+    } else if matches!(signal, libc::SIGINT | libc::SIGQUIT) {
+        INTERRUPTED.store(true, Ordering::Relaxed);
     }
 }
 
@@ -31,6 +34,11 @@ pub(crate) fn wake_up(tick_ms: i64) {
 /// Whether SIGTERM or SIGHUP came since the last call.
 pub(crate) fn asked_to_end() -> bool {
     ASKED_TO_END.swap(false, Ordering::Relaxed)
+}
+
+/// Whether Ctrl-C was pressed, or Ctrl-\\, since the last call.
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// Sends a signal to a process.

@@ -9,12 +9,12 @@ pub(crate) enum Stop {
     Exited(i32),
     /// This signal ended it.
     Killed(i32),
-    /// A call that the filter lets us see begins.
-    Seccomp,
-    /// A call has ended.
-    CallEnd,
+    /// A call begins or has ended: [`at`] says which.
+    Call,
     /// It made a thread or a process.
     Clone,
+    /// It made a process, and waits until that one has got memory of its own, or has ended.
+    Vfork,
     /// It became another program.
     Exec,
     /// It is about to end.
@@ -36,11 +36,17 @@ pub(crate) struct Call {
     pub(crate) args: [u64; 6],
 }
 
+/// How the kernel calls the architecture that this program is built for: `AUDIT_ARCH_*`.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const AUDIT_ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+pub(crate) const AUDIT_ARCH: u32 = 0xc000_00b7;
+
 /// A program whose calls a filter shows to its tracer gets ENOSYS for them when there is no tracer: so it ends with us,
-/// rather than go wrong.
-const OPTIONS: i32 = libc::PTRACE_O_EXITKILL
-    | libc::PTRACE_O_TRACESYSGOOD
-    | libc::PTRACE_O_TRACESECCOMP
+/// rather than go wrong. One that was there before us outlives us.
+const WITH_FILTER: i32 = libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACESECCOMP;
+
+const OPTIONS: i32 = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACECLONE
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
@@ -55,12 +61,24 @@ fn request(request: libc::c_uint, tid: i32, addr: usize, data: usize) -> io::Res
     }
 }
 
-/// Begins to trace a thread, which goes on.
+/// Begins to trace a thread, which goes on; `with_filter` when it is one that we start.
 ///
 /// # Errors
 /// `EPERM` for another user's, for one that is traced already, or by the machine's policy.
-pub(crate) fn seize(tid: i32) -> io::Result<()> {
-    request(libc::PTRACE_SEIZE, tid, 0, usize::try_from(OPTIONS).unwrap_or(0))
+pub(crate) fn seize(tid: i32, with_filter: bool) -> io::Result<()> {
+    let options = if with_filter { OPTIONS | WITH_FILTER } else { OPTIONS };
+    request(libc::PTRACE_SEIZE, tid, 0, usize::try_from(options).unwrap_or(0))
+}
+
+/// Makes a thread stop as soon as it can.
+pub(crate) fn interrupt(tid: i32) {
+    // It may be gone: then its end is the next thing that comes.
+    let _ = request(libc::PTRACE_INTERRUPT, tid, 0, 0);
+}
+
+/// Lets a thread go that stands, with `signal` delivered (0 for none): it is not traced any more.
+pub(crate) fn detach(tid: i32, signal: i32) {
+    let _ = request(libc::PTRACE_DETACH, tid, 0, usize::try_from(signal).unwrap_or(0));
 }
 
 /// Lets it go on to its next stop, with `signal` delivered (0 for none).
@@ -69,9 +87,9 @@ pub(crate) fn go_on(tid: i32, signal: i32) {
     let _ = request(libc::PTRACE_CONT, tid, 0, usize::try_from(signal).unwrap_or(0));
 }
 
-/// Lets it go on to the end of the call in which it is.
-pub(crate) fn go_on_to_call_end(tid: i32) {
-    let _ = request(libc::PTRACE_SYSCALL, tid, 0, 0);
+/// Lets it go on to where a call begins or ends.
+pub(crate) fn go_on_to_call(tid: i32, signal: i32) {
+    let _ = request(libc::PTRACE_SYSCALL, tid, 0, usize::try_from(signal).unwrap_or(0));
 }
 
 /// Leaves it stopped as a group, until a signal lets it go on.
@@ -101,33 +119,42 @@ fn call_info(tid: i32) -> io::Result<libc::ptrace_syscall_info> {
     }
 }
 
-/// The call at whose beginning a thread stands.
-pub(crate) fn call(tid: i32) -> io::Result<Call> {
+/// Where in a call a thread stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// This one begins.
+    Beginning(Call),
+    /// One has ended, with a value or the number of an error.
+    End(Result<u64, i32>),
+}
+
+/// Where a thread stands that stopped at a call; `None` for a call of another architecture.
+///
+/// # Errors
+/// When it has been killed, or stands for another reason.
+pub(crate) fn at(tid: i32) -> io::Result<Option<At>> {
     let info = call_info(tid)?;
-    match info.op {
+    let at = match info.op {
         libc::PTRACE_SYSCALL_INFO_SECCOMP => {
             // SAFETY: `op` says that this is the part that is filled.
             let seccomp = unsafe { info.u.seccomp };
-            Ok(Call { number: seccomp.nr, args: seccomp.args })
+            At::Beginning(Call { number: seccomp.nr, args: seccomp.args })
         }
-        op => Err(io::Error::other(format!("no call begins here ({op})"))),
-    }
-}
-
-/// What the call at whose end a thread stands returned: a value, or the number of an error.
-pub(crate) fn returned(tid: i32) -> io::Result<Result<u64, i32>> {
-    let info = call_info(tid)?;
-    match info.op {
+        libc::PTRACE_SYSCALL_INFO_ENTRY => {
+            // SAFETY: as above.
+            let entry = unsafe { info.u.entry };
+            At::Beginning(Call { number: entry.nr, args: entry.args })
+        }
         libc::PTRACE_SYSCALL_INFO_EXIT => {
-            // SAFETY: `op` says that this is the part that is filled.
+            // SAFETY: as above.
             let exit = unsafe { info.u.exit };
-            if exit.is_error == 0 {
-                return Ok(Ok(exit.sval.cast_unsigned()));
-            }
-            Ok(Err(i32::try_from(-exit.sval).unwrap_or(i32::MAX)))
+            let value = exit.sval.cast_unsigned();
+            let code = || i32::try_from(exit.sval.unsigned_abs()).unwrap_or(i32::MAX);
+            At::End(if exit.is_error == 0 { Ok(value) } else { Err(code()) })
         }
-        op => Err(io::Error::other(format!("no call ends here ({op})"))),
-    }
+        op => return Err(io::Error::other(format!("no call begins or ends here ({op})"))),
+    };
+    Ok((info.arch == AUDIT_ARCH).then_some(at))
 }
 
 /// Why a signal came: its code, and the address that it is about.
@@ -169,15 +196,16 @@ fn decoded(status: i32) -> Stop {
     }
     let signal = libc::WSTOPSIG(status);
     match status >> 16 {
-        libc::PTRACE_EVENT_SECCOMP => Stop::Seccomp,
-        libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => Stop::Clone,
+        libc::PTRACE_EVENT_SECCOMP => Stop::Call,
+        libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK => Stop::Clone,
+        libc::PTRACE_EVENT_VFORK => Stop::Vfork,
         libc::PTRACE_EVENT_EXEC => Stop::Exec,
         libc::PTRACE_EVENT_EXIT => Stop::Exiting,
         libc::PTRACE_EVENT_STOP => match signal {
             libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => Stop::Group(signal),
             _ => Stop::Began,
         },
-        0 if signal == libc::SIGTRAP | 0x80 => Stop::CallEnd,
+        0 if signal == libc::SIGTRAP | 0x80 => Stop::Call,
         0 => Stop::Signal(signal),
         _ => Stop::Event,
     }

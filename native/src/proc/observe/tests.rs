@@ -70,3 +70,25 @@ fn constants_are_the_page_caches() {
     assert!(seen.runs.iter().all(|r| matches!(r.state, PageState::FileClean | PageState::Untouched)));
     assert_eq!(states(&seen.runs), states(&alone));
 }
+
+#[test]
+fn all_mappings_at_once_are_the_same_as_one_by_one() {
+    let size = page_size().unwrap();
+    let mut mapped = Mapped::anonymous(Addr(0), 8 * size.bytes(), size).unwrap();
+    mapped.write(b"x");
+    let Ok(_large) = Mapped::anonymous(Addr(0), 3 << 30, size) else { return };
+    let below = Addr(1 << 47);
+    let mappings: Vec<_> = own_mappings().unwrap().into_iter().filter(|m| m.range.end() <= below).collect();
+    let mut all = Vec::new();
+    observer().observe_each(&mappings, Frames::LeftOut, &mut |o| all.push(o)).unwrap();
+    // Those that the test itself does not change meanwhile.
+    let alone = mapping_of(&mapped);
+    let together: Vec<_> = all.iter().filter(|o| o.range.intersection(alone.range).is_some()).collect();
+    let page = together.iter().flat_map(|o| &o.runs).any(|run| run.state == PageState::Private);
+    assert!(page && observer().observe(&alone, Frames::LeftOut).unwrap().runs.len() == 1);
+    let covered = |of: &mut dyn Iterator<Item = Range>| of.map(|r| r.bytes()).sum::<u64>();
+    let (a, b) = (covered(&mut all.iter().map(|o| o.range)), covered(&mut mappings.iter().map(|m| m.range)));
+    assert_eq!(a, b);
+    assert!(all.len() > mappings.len(), "the large one comes in pieces");
+    assert!(all.iter().all(|o| o.fits(size)));
+}

@@ -1,0 +1,152 @@
+//! When running programs are looked at.
+
+use anyhow::{Result, bail};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// How often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Every {
+    /// Only at the beginning and at the end.
+    Never,
+    /// As often as costs next to nothing.
+    Adaptive,
+    /// This often, whatever it costs.
+    Fixed(Duration),
+}
+
+impl FromStr for Every {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "off" => Ok(Self::Never),
+            "auto" => Ok(Self::Adaptive),
+            _ => match duration(text)? {
+                Duration::ZERO => bail!("a period of nothing; to look at the ends only: off"),
+                period => Ok(Self::Fixed(period)),
+            },
+        }
+    }
+}
+
+/// A number with a unit: `250ms`, `1.5s`, `2m`, `1h`. Without a unit: seconds.
+///
+/// # Errors
+/// When it is none, or negative, or beyond all measure.
+pub(crate) fn duration(text: &str) -> Result<Duration> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(at).unwrap_or((text, ""));
+    let seconds = match unit.trim() {
+        "" | "s" => 1.0,
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => bail!("{text:?} is no duration such as 250ms, 1.5s or 2m"),
+    };
+    let found = number.parse().ok().and_then(|n: f64| Duration::try_from_secs_f64(n * seconds).ok());
+    match found {
+        Some(duration) => Ok(duration),
+        None => bail!("{text:?} is no duration such as 250ms, 1.5s or 2m"),
+    }
+}
+
+/// Looking costs one part of so many of the time, at most.
+const SHARE: u32 = 50;
+/// Not more often than this.
+const AT_LEAST: Duration = Duration::from_millis(200);
+/// After so long the program is served again.
+const SLICE: Duration = Duration::from_millis(5);
+
+/// Whose turn it is, and when.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    every: Every,
+    due: Instant,
+    /// Those whose turn is still to come in this round.
+    waiting: Vec<u32>,
+    /// When a program that stands in a call may be compared with the model again.
+    compare: Instant,
+}
+
+impl Schedule {
+    pub(super) fn new(every: Every) -> Self {
+        let now = Instant::now();
+        Self { every, due: now + AT_LEAST, waiting: Vec::new(), compare: now + AT_LEAST }
+    }
+
+    /// Whether pages are looked at while the program runs.
+    pub(super) fn looks(&self) -> bool {
+        self.every != Every::Never
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.looks() && self.due <= Instant::now()
+    }
+
+    /// The processes whose turn it is, one after another until that has taken a while; `look` is to look at one.
+    ///
+    /// # Errors
+    /// Those of `look`.
+    pub(super) fn turn(
+        &mut self,
+        all: impl Iterator<Item = u32>,
+        look: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        if self.waiting.is_empty() {
+            self.waiting.extend(all);
+        }
+        while let Some(pid) = self.waiting.pop() {
+            look(pid)?;
+            if self.every == Every::Adaptive && begun.elapsed() > SLICE {
+                break;
+            }
+        }
+        self.due = match self.every {
+            Every::Fixed(period) => begun + period,
+            _ => Instant::now() + AT_LEAST.max(begun.elapsed() * SHARE),
+        };
+        Ok(())
+    }
+
+    /// Whether a program that stands anyway is to be compared; then `done` is to be called.
+    pub(super) fn may_compare(&self) -> bool {
+        self.looks() && self.compare <= Instant::now()
+    }
+
+    pub(super) fn compared(&mut self, since: Instant) {
+        self.compare = Instant::now() + Duration::from_secs(1).max(since.elapsed() * SHARE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let rows = [
+            ("250ms", Some(250_000)),
+            ("1.5s", Some(1_500_000)),
+            ("2", Some(2_000_000)),
+            ("10us", Some(10)),
+            ("2m", Some(120_000_000)),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1.2.3s", None),
+            ("5 parsecs", None),
+            ("1e9h", None),
+            ("99999999999999999999999h", None),
+        ];
+        for (text, micros) in rows {
+            assert_eq!(duration(text).ok(), micros.map(Duration::from_micros), "{text:?}");
+        }
+        assert_eq!("off".parse::<Every>().unwrap(), Every::Never);
+        assert_eq!("auto".parse::<Every>().unwrap(), Every::Adaptive);
+        assert_eq!("100ms".parse::<Every>().unwrap(), Every::Fixed(Duration::from_millis(100)));
+        assert!("0s".parse::<Every>().is_err());
+    }
+}
