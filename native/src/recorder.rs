@@ -189,7 +189,7 @@ fn header(options: &Options, command: Vec<String>, faults: bool) -> Result<Heade
         capabilities.push(Capability::Frames);
     }
     if faults {
-        capabilities.push(Capability::Other("faults".to_owned()));
+        capabilities.push(Capability::Faults);
     }
     Ok(Header {
         format: header::FORMAT.to_owned(),

@@ -56,6 +56,8 @@ pub struct Tool {
 pub enum Capability {
     /// Memory calls with arguments and results.
     Calls,
+    /// Page faults, one by one.
+    Faults,
     /// Page states read from the kernel.
     PageStates,
     /// Frame numbers, which need privilege.
@@ -70,6 +72,7 @@ impl From<String> for Capability {
     fn from(name: String) -> Self {
         match name.as_str() {
             "calls" => Self::Calls,
+            "faults" => Self::Faults,
             "page-states" => Self::PageStates,
             "frames" => Self::Frames,
             "contents" => Self::Contents,
@@ -82,6 +85,7 @@ impl From<Capability> for String {
     fn from(capability: Capability) -> Self {
         match capability {
             Capability::Calls => "calls".into(),
+            Capability::Faults => "faults".into(),
             Capability::PageStates => "page-states".into(),
             Capability::Frames => "frames".into(),
             Capability::Contents => "contents".into(),

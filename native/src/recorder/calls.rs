@@ -75,6 +75,11 @@ pub(super) fn is_ours(call: Call) -> bool {
     i64::try_from(call.number).is_ok_and(|number| numbers().any(|known| known == number))
 }
 
+/// The address that a shmdt is about.
+pub(super) fn detaches(call: Call) -> Option<u64> {
+    (i64::try_from(call.number) == Ok(libc::SYS_shmdt)).then_some(call.args[0])
+}
+
 /// Whose pages a call, if it succeeds, takes away: there they can be seen for the last time. `brk` is the end of the
 /// heap.
 pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> {
@@ -116,8 +121,8 @@ pub(super) trait Memory {
     fn replace_break(&mut self, new: u64) -> u64;
     /// What stands behind the mapping at `addr` now.
     fn backing(&mut self, addr: u64) -> Option<Backing>;
-    /// The mappings of a System V segment that is attached at `addr`.
-    fn segment(&mut self, addr: u64) -> Vec<Range>;
+    /// The mappings that the shmdt which has just ended took away.
+    fn segment(&mut self) -> Vec<Range>;
     /// What is mapped at `addr` now, whole.
     fn range(&mut self, addr: u64) -> Option<(Range, Attributes)>;
 }
@@ -134,7 +139,7 @@ pub(super) fn events(
     };
     let moment = if matches!(which, Which::Mmap | Which::Shmat) { Moment::Begin } else { Moment::End };
     let kinds = match (which, result) {
-        (Which::Shmdt, Ok(_)) => detached(call, memory),
+        (Which::Shmdt, Ok(_)) => detached(memory),
         (_, Ok(value)) => succeeded(*which, call.args, value, memory).into_iter().collect(),
         // Restarted after a signal: it will come again.
         (_, Err(512..=530)) => Vec::new(),
@@ -179,8 +184,8 @@ fn succeeded(which: Which, args: [u64; 6], value: u64, memory: &mut dyn Memory) 
     })
 }
 
-fn detached(call: Call, memory: &mut dyn Memory) -> Vec<EventKind> {
-    let pieces = memory.segment(call.args[0]).into_iter();
+fn detached(memory: &mut dyn Memory) -> Vec<EventKind> {
+    let pieces = memory.segment().into_iter();
     let unmap = |range: Range| {
         let asked = Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
         EventKind::Unmap(Unmap { asked, range })

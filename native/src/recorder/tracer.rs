@@ -45,6 +45,8 @@ struct Process {
     /// It uses its parent's memory until it execs.
     borrows: bool,
     threads: usize,
+    /// What a shmdt that is under way will unmap.
+    detaching: Vec<Range>,
 }
 
 /// How the program ended.
@@ -223,6 +225,11 @@ impl Tracer {
         }
         if let Some(task) = self.tasks.get_mut(&tid) {
             task.call = Some((call, now_ns()));
+            if let Some(addr) = calls::detaches(call)
+                && let Some(process) = self.processes.get_mut(&task.pid)
+            {
+                process.detaching = stands::segment(task.pid, addr);
+            }
         }
         trace::go_on_to_call(tid, 0);
         Ok(())

@@ -25,7 +25,7 @@ impl Tracer {
             if pid != maker {
                 let brk = self.processes.get(&maker).map_or(0, |p| p.brk);
                 let borrows = matches!(kind, EventKind::Fork(Fork { memory: ForkMemory::Shared, .. }));
-                self.processes.insert(pid, Process { maps: None, brk, borrows, threads: 0 });
+                self.processes.insert(pid, Process { brk, borrows, ..Process::default() });
             }
             self.processes.entry(pid).or_default().threads += 1;
             self.tasks.insert(new, Task::of(pid));

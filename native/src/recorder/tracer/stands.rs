@@ -5,7 +5,7 @@ use crate::proc::{backing, mappings_of};
 use crate::recorder::calls::Memory;
 use crate::sys::mapping_at;
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::mapping::{Attributes, Backing};
+use pagescope_shared::mapping::{Attributes, Backing, Mapping};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 
@@ -41,10 +41,8 @@ impl Memory for Stands<'_> {
         }
     }
 
-    fn segment(&mut self, addr: u64) -> Vec<Range> {
-        // It is gone already: what the model has there is what went. Without a model of our own here, nothing is known.
-        let _ = addr;
-        Vec::new()
+    fn segment(&mut self) -> Vec<Range> {
+        std::mem::take(&mut self.process.detaching)
     }
 
     fn range(&mut self, addr: u64) -> Option<(Range, Attributes)> {
@@ -52,4 +50,19 @@ impl Memory for Stands<'_> {
         let found = all.into_iter().find(|m| m.range.contains(Addr(addr)))?;
         Some((found.range, found.attributes))
     }
+}
+
+/// The pieces of the System V segment that is attached at `addr`: those that lie where the segment's own bytes would, as
+/// the kernel chooses them (`ksys_shmdt`).
+pub(super) fn segment(pid: u32, addr: u64) -> Vec<Range> {
+    let all = mappings_of(pid).unwrap_or_default();
+    let object = |m: &Mapping| match &m.attributes.backing {
+        Backing::Shm(object) if object.path.starts_with("/SYSV") => Some(object.clone()),
+        _ => None,
+    };
+    let in_place = |m: &&Mapping| m.range.start().0.checked_sub(addr) == Some(m.attributes.offset);
+    let mut pieces = all.iter().filter(in_place).filter_map(|m| Some((m.range, object(m)?)));
+    let Some((first, whole)) = pieces.next() else { return Vec::new() };
+    let others = pieces.filter(|(_, object)| *object == whole).map(|(range, _)| range);
+    std::iter::once(first).chain(others).collect()
 }
