@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{lesson, recorder, server, snapshot};
+use crate::{lesson, recorder, server, snapshot, trace};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -34,6 +34,18 @@ enum Command {
     /// Look at one moment of a process that runs, without stopping it
     #[command(after_help = SNAPSHOT_EXAMPLES)]
     Snapshot(snapshot::Options),
+    /// Tell what is in a trace: processes, calls, faults, peaks, losses
+    #[command(after_help = INFO_EXAMPLES)]
+    Info(trace::InfoOptions),
+    /// Validate a trace; exits with 1 and says where when it is not sound
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(trace::CheckOptions),
+    /// Print events, one a line
+    #[command(after_help = DUMP_EXAMPLES)]
+    Dump(trace::DumpOptions),
+    /// Write a trace in another form
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert(trace::ConvertOptions),
     /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
@@ -48,6 +60,12 @@ enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Write a manual page for every command
+    #[command(after_help = "Example:\n  pagescope man ~/.local/share/man/man1")]
+    Man {
+        /// The folder, made when it is not there
+        dir: PathBuf,
     },
 }
 
@@ -78,6 +96,36 @@ As root, with the frames at which its pages are.
 Examples:
   pagescope snapshot 4242
   pagescope snapshot $(pidof redis-server) -o redis.pscope";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  pagescope info py.pscope
+  pagescope info --json py.pscope | jq .peak_resident_bytes";
+
+const CHECK_EXAMPLES: &str = "\
+Errors are: what cannot be read, time that goes back, events that cannot be after what came before them, and a recording
+that stopped before its end. Warnings are losses and differences that the recorder itself noticed and wrote down.
+
+Examples:
+  pagescope check py.pscope
+  pagescope check --json py.pscope";
+
+const DUMP_EXAMPLES: &str = "\
+Each line: seconds since the recording began, process (and thread), what happened, and in brackets what the model makes
+of it.
+
+Examples:
+  pagescope dump py.pscope | less
+  pagescope dump py.pscope --pid 4242 --from 1.5s --to 2s
+  pagescope dump py.pscope --kind map --kind unmap --json";
+
+const CONVERT_EXAMPLES: &str = "\
+Nothing is lost in either direction.
+
+Examples:
+  pagescope convert py.pscope py.jsonl
+  pagescope convert py.jsonl.gz py.pscope
+  pagescope convert py.pscope - | jq .kind";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
@@ -123,6 +171,15 @@ pub(crate) fn run() -> Result<u8> {
         Command::Lesson(Lesson::Run { name, output }) => {
             let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;
             lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))
+        }
+        Command::Info(options) => trace::info(&options),
+        Command::Check(options) => return trace::check(&options),
+        Command::Dump(options) => trace::dump(&options),
+        Command::Convert(options) => trace::convert(&options),
+        Command::Man { dir } => {
+            std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+            clap_mangen::generate_to(Cli::command(), &dir)
+                .with_context(|| format!("cannot write to {}", dir.display()))
         }
         Command::Snapshot(options) => snapshot::take(&options),
         Command::Open(options) => server::open(&options),

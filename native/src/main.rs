@@ -15,6 +15,7 @@ mod recorder;
 mod server;
 mod snapshot;
 mod sys;
+mod trace;
 mod trace_file;
 
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use pagescope_shared::header::{self, Capability, Header, Tool};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use schedule::Every;
+pub(crate) use schedule::duration;
 use session::Session;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt as _;

@@ -10,6 +10,7 @@
 pub mod addr;
 mod crc;
 pub mod event;
+pub mod format;
 pub mod gz;
 pub mod header;
 pub mod interval;

@@ -11,6 +11,7 @@ use crate::trace::{Place, Problem, ReadError, Reason, Trace};
 use crate::world::World;
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeSet, VecDeque};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// What decoded blocks may take, in bytes.
@@ -68,6 +69,29 @@ impl Store {
             intake.take(&bytes)?;
         }
         intake.finish()
+    }
+
+    /// A trace from where its bytes come from. Of one as lines nothing is kept but what the events take encoded.
+    ///
+    /// # Errors
+    /// The outer one when reading fails, the inner one as for [`Self::open`].
+    pub fn read(mut from: impl Read) -> io::Result<Result<Self, ReadError>> {
+        const CHUNK: u64 = 1 << 18;
+        let mut bytes = Vec::new();
+        from.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
+        if is_pscope(&bytes) || is_gzip(&bytes) {
+            from.read_to_end(&mut bytes)?;
+            return Ok(Self::open(bytes));
+        }
+        let mut intake = Intake::default();
+        while !bytes.is_empty() {
+            if let Err(error) = intake.take(&bytes) {
+                return Ok(Err(error));
+            }
+            bytes.clear();
+            from.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
+        }
+        Ok(intake.finish())
     }
 
     /// A trace that was read as a whole. Events that no reader would take are left out.

@@ -7,7 +7,7 @@
 pub mod app;
 #[cfg(target_arch = "wasm32")]
 pub mod dom;
-pub mod format;
+pub use pagescope_shared::format;
 pub mod layout;
 pub mod msg;
 pub mod palette;

@@ -86,7 +86,7 @@ fn all_mappings_at_once_are_the_same_as_one_by_one() {
     let together: Vec<_> = all.iter().filter(|o| o.range.intersection(alone.range).is_some()).collect();
     let page = together.iter().flat_map(|o| &o.runs).any(|run| run.state == PageState::Private);
     assert!(page && observer().observe(&alone, Frames::LeftOut).unwrap().runs.len() == 1);
-    let covered = |of: &mut dyn Iterator<Item = Range>| of.map(|r| r.bytes()).sum::<u64>();
+    let covered = |of: &mut dyn Iterator<Item = Range>| of.map(Range::bytes).sum::<u64>();
     let (a, b) = (covered(&mut all.iter().map(|o| o.range)), covered(&mut mappings.iter().map(|m| m.range)));
     assert_eq!(a, b);
     assert!(all.len() > mappings.len(), "the large one comes in pieces");
