@@ -210,4 +210,26 @@ mod tests {
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
+
+    /// The document names every command and every option.
+    #[test]
+    fn the_document_says_it_all() {
+        let text = include_str!("../../docs/command-line.md");
+        let mut waiting = vec![Cli::command()];
+        while let Some(command) = waiting.pop() {
+            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+                assert!(
+                    text.contains(&format!(" {}", sub.get_name())),
+                    "{} {}",
+                    command.get_name(),
+                    sub.get_name()
+                );
+                waiting.push(sub.clone());
+            }
+            for option in command.get_arguments().filter_map(|arg| arg.get_long()) {
+                let named = text.contains(&format!("--{option}"));
+                assert!(named || ["help", "version"].contains(&option), "{} --{option}", command.get_name());
+            }
+        }
+    }
 }

@@ -65,7 +65,11 @@ pub(crate) fn dump(options: &Options) -> Result<()> {
         if event.time_ns < from || !options.wants(event) {
             return Ok(true);
         }
-        let line = if options.json { event_line(event)? } else { line(event, &change) };
+        let line = if options.json {
+            event_line(event)?
+        } else {
+            line(event, &text::change(&change, store.header().page_size))
+        };
         Ok(!stopped(out.write_all(line.as_bytes()))?)
     })?;
     stopped(out.flush()).map(|_| ())
@@ -78,13 +82,12 @@ impl Options {
     }
 }
 
-fn line(event: &Event, change: &Change) -> String {
+fn line(event: &Event, did: &str) -> String {
     let who = match (event.pid, event.tid) {
         (0, _) => String::new(),
         (pid, tid) if pid == tid => pid.to_string(),
         (pid, tid) => format!("{pid}/{tid}"),
     };
-    let did = text::change(change);
     let did = if did.is_empty() { String::new() } else { format!("  [{did}]") };
     format!("{:>14} {who:>10}  {}{did}\n", text::time(event.time_ns), text::event(event))
 }

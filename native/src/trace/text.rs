@@ -1,5 +1,6 @@
 //! One event as a line of text, in the manner of strace.
 
+use pagescope_shared::addr::PageSize;
 use pagescope_shared::event::{Asked, Event, EventKind, Fault, FaultAccess, ForkMemory, Observed};
 use pagescope_shared::format::{clipped, count};
 use pagescope_shared::model::{Change, MappingChange};
@@ -145,7 +146,7 @@ fn runs(observed: &Observed) -> String {
 }
 
 /// What the event did to the model, in short; empty when it did nothing.
-pub(super) fn change(change: &Change) -> String {
+pub(super) fn change(change: &Change, size: PageSize) -> String {
     let mut parts = Vec::new();
     let of = |is: fn(&MappingChange) -> bool| number(change.mappings.iter().filter(|c| is(c)).count());
     for (number, one, many) in [
@@ -165,7 +166,7 @@ pub(super) fn change(change: &Change) -> String {
     let mut became: Vec<(PageState, u64)> = Vec::new();
     let mut gone = 0;
     for pages in &change.pages {
-        let n = pages.range.bytes() / 4096;
+        let n = size.pages_in(pages.range);
         match (pages.before, pages.after) {
             (_, Some(after)) if Some(after.state) != pages.before.map(|b| b.state) => {
                 match became.iter_mut().find(|(state, _)| *state == after.state) {
