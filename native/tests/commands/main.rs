@@ -1,4 +1,5 @@
 //! The commands that read traces, on golden and on damaged ones.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A test ends by panicking, in its helpers too.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
