@@ -3,19 +3,23 @@
 //! The program is started suspended, stopped only at calls about memory (a seccomp filter picks them), and followed
 //! through threads, forks and execs. Page faults come from the kernel's own rings, merged by time.
 
+mod backend;
 mod calls;
 mod eyes;
 mod filter;
 mod news;
+mod pairing;
 mod place;
 mod schedule;
 mod session;
+mod source;
 mod tracer;
 
 use crate::proc::{Observer, status};
-use crate::sys::{self, FaultRings, signals, spawn_suspended, trace};
+use crate::sys::{self, signals, spawn_suspended, trace};
 use crate::trace_file::TraceFile;
 use anyhow::{Context, Result, bail};
+use backend::{Backend, Chosen};
 use pagescope_shared::header::{self, Capability, Header, Tool};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use schedule::Every;
@@ -43,12 +47,18 @@ pub(crate) struct Options {
     /// costs next to nothing; off: only at its beginning and end
     #[arg(long, value_name = "PERIOD", default_value = "auto")]
     observe: Every,
+    /// How the program is looked at
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    backend: Backend,
     /// Record at which frames pages are, too; takes root
     #[arg(long)]
     frames: bool,
     /// Say nothing when all went well
     #[arg(short, long)]
     quiet: bool,
+    /// Say how the program is looked at, and what is missing and why
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
     /// The program and its arguments
     #[arg(
         required_unless_present = "pid",
@@ -89,13 +99,15 @@ fn launch(options: &Options) -> Result<u8> {
     let privileged = rustix::process::geteuid().is_root();
     let mut child =
         spawn_suspended(&argv, &filter::program(), privileged).context("cannot start a process")?;
-    trace::seize(child.pid, true).context(
+    let chosen = Chosen::pick(options.backend, &[child.pid], true)?;
+    let stops = chosen.stops();
+    trace::seize(child.pid, stops).context(
         "cannot trace a process: ptrace is forbidden here (a container without CAP_SYS_PTRACE, or kernel.yama.ptrace_scope=3)",
     )?;
     allow_more_files();
     let command = options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let session = session(options, &output, command, &[child.pid], true)?;
-    child.release().context("cannot start the program")?;
+    let session = session(options, &output, command, chosen)?;
+    child.release(stops).context("cannot start the program")?;
     let (ended, session) = Tracer::launched(session, child.pid, options.observe).follow()?;
     if session.written() == 0 {
         let why = child.error();
@@ -115,7 +127,8 @@ fn attach(options: &Options, pid: u32) -> Result<u8> {
     let output = options.output.clone().unwrap_or_else(|| default_output(Path::new(&exe)));
     allow_more_files();
     let held = Held::stop(pid)?;
-    let session = session(options, &output, status::arguments(pid), &held.threads(), false)?;
+    let chosen = Chosen::pick(options.backend, &held.threads(), false)?;
+    let session = session(options, &output, status::arguments(pid), chosen)?;
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     if !options.quiet {
         let until = if deadline.is_some() { "" } else { "; Ctrl-C ends that" };
@@ -126,37 +139,38 @@ fn attach(options: &Options, pid: u32) -> Result<u8> {
     Ok(0)
 }
 
-/// Opens the rings of page faults of these threads, and the trace.
-fn session(
-    options: &Options,
-    output: &Path,
-    command: Vec<String>,
-    threads: &[i32],
-    from_exec: bool,
-) -> Result<Session> {
-    let rings = FaultRings::open(threads, from_exec);
-    if let Err(why) = &rings {
-        eprintln!(
-            "pagescope: no page faults will be recorded: {why} (sysctl kernel.perf_event_paranoid=2 allows them)"
-        );
-    }
-    let header = header(options, command, rings.is_ok())?;
+/// Opens the trace, and says how the program is looked at.
+fn session(options: &Options, output: &Path, command: Vec<String>, chosen: Chosen) -> Result<Session> {
+    tell(options, &chosen);
+    let header = header(options, command, &chosen)?;
     let mut session = Session::new(TraceFile::create(output)?, &header)?;
-    if let Ok(rings) = rings {
-        rings.interrupt_when_full().context("cannot start a thread")?;
-        session.listen_to(rings);
-    }
+    chosen.source.interrupt_when_full().context("cannot start a thread")?;
+    session.listen_to(chosen.source);
     signals::wake_up(TICK_MS);
     Ok(session)
 }
 
+/// One line when something is missing, and more on request.
+fn tell(options: &Options, chosen: &Chosen) {
+    if options.verbose {
+        let how =
+            if chosen.stops() { "stopped at its calls about memory" } else { "not stopped at its calls" };
+        eprintln!("pagescope: backend {}: the program is {how}", chosen.name);
+    }
+    // That it takes root to do better is no news to anybody.
+    let missing = chosen.lacks.iter().filter(|_| options.verbose || !chosen.tells_faults());
+    missing.for_each(|lack| eprintln!("pagescope: {lack}"));
+}
+
 fn finish(options: &Options, session: Session, output: &Path) -> Result<()> {
     let (drift, lost) = (session.drift, session.lost);
+    let method = if session.tells_calls() { "perf" } else { "ptrace" };
     let events = session.finish()?;
     if !options.quiet || drift + lost > 0 {
         let told = output.display();
-        let mut text = format!("pagescope: recorded {events} events; to see them: pagescope open {told}");
-        for (count, what) in [(lost, "page faults were lost"), (drift, "times model and kernel differed")] {
+        let mut text =
+            format!("pagescope: recorded {events} events by {method}; to see them: pagescope open {told}");
+        for (count, what) in [(lost, "records were lost"), (drift, "times model and kernel differed")] {
             if count > 0 {
                 text.push_str(&format!("\npagescope: {count} {what}"));
             }
@@ -183,13 +197,13 @@ fn default_output(program: &Path) -> PathBuf {
     name.into()
 }
 
-fn header(options: &Options, command: Vec<String>, faults: bool) -> Result<Header> {
+fn header(options: &Options, command: Vec<String>, chosen: &Chosen) -> Result<Header> {
     let page_size = sys::page_size()?;
     let mut capabilities = vec![Capability::Calls, Capability::PageStates];
     if options.frames {
         capabilities.push(Capability::Frames);
     }
-    if faults {
+    if chosen.tells_faults() {
         capabilities.push(Capability::Faults);
     }
     Ok(Header {
@@ -201,7 +215,7 @@ fn header(options: &Options, command: Vec<String>, faults: bool) -> Result<Heade
         tool: Tool {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            method: "ptrace".to_owned(),
+            method: chosen.name.to_owned(),
         },
         command,
         capabilities,

@@ -7,10 +7,13 @@ mod mapped;
 mod mapping_at;
 #[cfg(feature = "oracle")]
 mod perform;
+mod ring;
 mod scan;
 pub(crate) mod signals;
 mod spawn;
 pub(crate) mod trace;
+mod tracefs;
+mod tracepoints;
 
 pub(crate) use errno::{description, name};
 pub(crate) use faults::{FaultRings, FaultSample};
@@ -20,6 +23,7 @@ pub(crate) use mapping_at::mapping_at;
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
 pub(crate) use scan::{Categories, Region, pagemap_scan};
 pub(crate) use spawn::{Instruction, spawn_suspended};
+pub(crate) use tracepoints::{CallRings, FileMapping, Record, What};
 
 use pagescope_shared::addr::{AddrError, PageSize};
 

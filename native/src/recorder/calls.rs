@@ -70,7 +70,12 @@ pub(super) fn is_exec(call: Call) -> bool {
     i64::try_from(call.number).is_ok_and(|number| EXECS.contains(&number))
 }
 
-/// Whether a call is one of those that are recorded.
+/// Whether a call makes events, or is needed to understand others.
+pub(super) fn is_recorded(number: i64) -> bool {
+    !PLACES.contains(&number)
+}
+
+/// Whether a call is one of those that stop the program.
 pub(super) fn is_ours(call: Call) -> bool {
     i64::try_from(call.number).is_ok_and(|number| numbers().any(|known| known == number))
 }

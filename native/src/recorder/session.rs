@@ -2,12 +2,13 @@
 
 use super::eyes::{Eyes, KERNEL_HALF};
 use super::news::news;
+use super::pairing::Happened;
+use super::source::Source;
 use crate::proc::{Frames, mappings_of, mappings_with_flags};
-use crate::sys::{FaultRings, FaultSample};
 use crate::trace_file::TraceFile;
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::event::{End, Event, EventKind, Extra, Fault, Fork, Lost, Snapshot};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Fork, Lost, Snapshot};
 use pagescope_shared::header::{Capability, Header};
 use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::{AddressSpace, Change};
@@ -32,8 +33,7 @@ pub(super) struct Session {
     /// `CLOCK_MONOTONIC` when the recording began.
     started_ns: u64,
     waiting: Vec<Waiting>,
-    rings: Option<FaultRings>,
-    samples: Vec<FaultSample>,
+    source: Source,
     /// Processes of which somebody has said where they come from.
     known: HashSet<u32>,
     world: World,
@@ -47,8 +47,10 @@ pub(super) struct Session {
     recent: VecDeque<(u64, u32, Addr)>,
     /// How often model and kernel differed at a checkpoint.
     pub(super) drift: u64,
-    /// How many faults the kernel could not tell.
+    /// How many records the kernel could not tell.
     pub(super) lost: u64,
+    /// Something was lost, and nobody has looked since what the mappings are.
+    torn: bool,
 }
 
 /// How long it may take from a fault until its page is there.
@@ -67,8 +69,7 @@ impl Session {
             page_size: header.page_size,
             started_ns: now_ns(),
             waiting: Vec::new(),
-            rings: None,
-            samples: Vec::new(),
+            source: Source::None,
             known: HashSet::new(),
             world,
             change: Change::default(),
@@ -79,16 +80,27 @@ impl Session {
             recent: VecDeque::new(),
             drift: 0,
             lost: 0,
+            torn: false,
         })
     }
 
-    /// Page faults come from here.
-    pub(super) fn listen_to(&mut self, rings: FaultRings) {
-        self.rings = Some(rings);
+    /// Page faults, and perhaps calls, come from here.
+    pub(super) fn listen_to(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    /// Whether calls come from the rings.
+    pub(super) fn tells_calls(&self) -> bool {
+        matches!(self.source, Source::Calls(_))
     }
 
     pub(super) fn page_size(&self) -> PageSize {
         self.page_size
+    }
+
+    /// Whether something was lost since the last call.
+    pub(super) fn is_torn(&mut self) -> bool {
+        std::mem::take(&mut self.torn)
     }
 
     /// How many events were written.
@@ -130,6 +142,8 @@ impl Session {
     pub(super) fn settle(&mut self, begun: &HashMap<u32, u64>) -> Result<()> {
         let now = now_ns();
         self.drain();
+        let mut begun = begun.clone();
+        self.source.in_calls(&mut begun);
         self.waiting.sort_by_key(|w| w.time_ns);
         let all = std::mem::take(&mut self.waiting);
         let is_over = |w: &Waiting| w.time_ns <= begun.get(&w.pid).map_or(now, |begun| now.min(*begun));
@@ -143,11 +157,32 @@ impl Session {
         Ok(())
     }
 
-    /// What was touched since then, when a process was becoming another program, is in the snapshot that follows.
-    pub(super) fn forget_faults(&mut self, pid: u32, since_ns: u64) {
+    /// A process has become another program, whose heap ends here: what it touched since it `began` to is in the snapshot
+    /// that follows.
+    pub(super) fn forget_memory(&mut self, pid: u32, began: Option<u64>, brk: u64) {
         self.drain();
-        self.waiting
-            .retain(|w| w.pid != pid || w.time_ns < since_ns || !matches!(w.kind, EventKind::Fault(_)));
+        let since = began.or(self.source.exec_began(pid)).unwrap_or(0);
+        self.waiting.retain(|w| w.pid != pid || w.time_ns < since || !matches!(w.kind, EventKind::Fault(_)));
+        self.source.renewed(pid, brk);
+        self.eyes.forget(pid);
+    }
+
+    /// A process has got a copy of another's memory.
+    pub(super) fn inherit_break(&mut self, maker: u32, child: u32) {
+        self.drain();
+        self.source.inherit_break(maker, child);
+    }
+
+    /// A thread does not come back.
+    pub(super) fn thread_ends(&mut self, tid: u32) {
+        self.drain();
+        self.source.thread_ends(tid);
+    }
+
+    /// A process has ended.
+    pub(super) fn process_gone(&mut self, pid: u32) {
+        self.eyes.forget(pid);
+        self.source.process_gone(pid);
     }
 
     /// A new process may touch memory before we hear of it: that waits, for a second at most.
@@ -161,20 +196,17 @@ impl Session {
         self.waiting.splice(0..0, early);
     }
 
-    /// Takes the faults out of the rings.
+    /// Takes what came out of the rings.
     fn drain(&mut self) {
-        let Some(rings) = &mut self.rings else { return };
-        let lost = rings.drain(&mut self.samples);
-        for sample in self.samples.drain(..) {
-            let FaultSample { time_ns, pid, tid, addr, ip } = sample;
-            let ip = Some(Addr(ip));
-            let kind =
-                EventKind::Fault(Fault { addr: Addr(addr), access: None, severity: None, ip, led_to: None });
-            self.waiting.push(Waiting { time_ns, until_ns: time_ns, pid, tid, kind });
+        let mut came = Vec::new();
+        let lost = self.source.drain(now_ns(), &self.world, self.page_size, &mut came);
+        for Happened { pid, tid, kind, between, at_end } in came {
+            self.happened(pid, tid, kind, between, at_end);
         }
         if lost > 0 {
             self.lost += lost;
-            let reason = "page faults came faster than they could be taken".to_owned();
+            self.torn = true;
+            let reason = "more happened than could be taken in time".to_owned();
             self.happens(0, 0, EventKind::Lost(Box::new(Lost { count: lost, reason })));
         }
     }
@@ -207,11 +239,6 @@ impl Session {
         self.write(pid, tid, kind, now_ns())
     }
 
-    /// The process has got other memory, or ended.
-    pub(super) fn forget(&mut self, pid: u32) {
-        self.eyes.forget(pid);
-    }
-
     /// Looks at the pages in `within`, and tells what the model does not say already. All that the process did before is
     /// written, and its mappings stay what they are meanwhile. Unless it `stands`, it may touch more of them.
     pub(super) fn look(&mut self, pid: u32, tid: u32, within: Range, stands: bool) -> Result<()> {
@@ -227,10 +254,16 @@ impl Session {
         let doubtful = |range: Range| {
             !stands && self.recent.iter().any(|(_, whose, addr)| *whose == lender && range.contains(*addr))
         };
+        let activity = self.source.activity(pid);
         let mut found = Vec::new();
         self.eyes.look(pid, &mappings, &mut |observed| {
             found.extend(news(space, &observed, self.page_size, &doubtful));
         });
+        // Where calls do not stop it, it may have changed its mappings meanwhile: then nothing is known.
+        self.drain();
+        if activity.1 || self.source.activity(pid) != activity {
+            return Ok(());
+        }
         for observed in found {
             self.write(pid, tid, EventKind::Observed(Box::new(observed)), now)?;
         }

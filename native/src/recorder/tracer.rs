@@ -8,6 +8,7 @@ use super::calls::{self, Moment};
 use super::place::Place;
 use super::schedule::{Every, Schedule};
 use super::session::{Session, now_ns};
+use crate::proc::mappings_of;
 use crate::sys::signals;
 use crate::sys::trace::{self, At, Call, Stop};
 use anyhow::Result;
@@ -15,6 +16,7 @@ pub(super) use attach::Held;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::{EventKind, Signal};
 use stands::Stands;
+pub(super) use stands::segment;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::time::Instant;
@@ -78,6 +80,8 @@ pub(super) struct Tracer {
     running: bool,
     ended: Option<Ended>,
     hold: Hold,
+    /// Calls stop the program; if not, the rings tell them.
+    stops: bool,
     place: Place,
     schedule: Schedule,
     /// SIGTERM came.
@@ -87,7 +91,9 @@ pub(super) struct Tracer {
 impl Tracer {
     /// Follows `leader`, which is seized already and waits to become the program.
     pub(super) fn launched(session: Session, leader: i32, every: Every) -> Self {
-        let mut tracer = Self::new(session, leader, Hold::Launched, Place::here(leader), every);
+        // Where it does not stop at calls it need not be near.
+        let place = if session.tells_calls() { Place::anywhere() } else { Place::here(leader) };
+        let mut tracer = Self::new(session, leader, Hold::Launched, place, every);
         let pid = leader.unsigned_abs();
         tracer.tasks.insert(leader, Task::of(pid));
         tracer.processes.insert(pid, Process { threads: 1, ..Process::default() });
@@ -95,6 +101,7 @@ impl Tracer {
     }
 
     fn new(session: Session, leader: i32, hold: Hold, place: Place, every: Every) -> Self {
+        let stops = !session.tells_calls();
         Self {
             session,
             tasks: HashMap::new(),
@@ -104,6 +111,7 @@ impl Tracer {
             running: !matches!(hold, Hold::Launched),
             ended: None,
             hold,
+            stops,
             place,
             schedule: Schedule::new(every),
             asked_to_end: false,
@@ -151,7 +159,16 @@ impl Tracer {
                 *oldest = since.min(*oldest);
             }
         }
-        self.session.settle(&begun)
+        self.session.settle(&begun)?;
+        if self.session.is_torn() {
+            // What nobody could tell is looked up.
+            for (pid, _) in
+                self.processes.iter().filter(|(_, process)| !process.borrows && process.threads > 0)
+            {
+                self.session.snapshot(*pid, *pid)?;
+            }
+        }
+        Ok(())
     }
 
     /// Who tells us to end means the program: it is told so, and killed when it is told a second time. (The keyboard's
@@ -167,7 +184,8 @@ impl Tracer {
     fn go_on(&mut self, tid: i32, signal: i32) {
         match &mut self.hold {
             Hold::Launched => trace::go_on(tid, signal),
-            Hold::Attached(_) => trace::go_on_to_call(tid, signal),
+            Hold::Attached(_) if self.stops => trace::go_on_to_call(tid, signal),
+            Hold::Attached(_) => trace::go_on(tid, signal),
             Hold::Leaving(stand) => {
                 stand.insert(tid, signal);
             }
@@ -228,7 +246,7 @@ impl Tracer {
             if let Some(addr) = calls::detaches(call)
                 && let Some(process) = self.processes.get_mut(&task.pid)
             {
-                process.detaching = stands::segment(task.pid, addr);
+                process.detaching = segment(&mappings_of(task.pid).unwrap_or_default(), addr);
             }
         }
         trace::go_on_to_call(tid, 0);
@@ -258,8 +276,8 @@ impl Tracer {
     /// Even when all shall stand: somebody who stands is what it waits for.
     fn go_on_waiting(&mut self, tid: i32) {
         match self.hold {
-            Hold::Launched => trace::go_on(tid, 0),
-            Hold::Attached(_) | Hold::Leaving(_) => trace::go_on_to_call(tid, 0),
+            Hold::Attached(_) | Hold::Leaving(_) if self.stops => trace::go_on_to_call(tid, 0),
+            _ => trace::go_on(tid, 0),
         }
         self.is_away(tid, true);
     }

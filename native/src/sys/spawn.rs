@@ -16,9 +16,9 @@ pub(crate) struct Suspended {
 pub(crate) type Instruction = libc::sock_filter;
 
 impl Suspended {
-    /// Lets it install the filter and run the program.
-    pub(crate) fn release(&mut self) -> io::Result<()> {
-        self.go.write_all(&[1])
+    /// Lets it install the filter, if it shall, and run the program.
+    pub(crate) fn release(&mut self, with_filter: bool) -> io::Result<()> {
+        self.go.write_all(&[u8::from(with_filter)])
     }
 
     /// Why it could not run the program; to be asked when it has ended without doing so.
@@ -31,7 +31,7 @@ impl Suspended {
     }
 }
 
-/// Forks; the child waits, then installs `filter` and becomes `argv`.
+/// Forks; the child waits, then installs `filter`, if it shall, and becomes `argv`.
 ///
 /// # Errors
 /// When there can be no more processes or descriptors.
@@ -63,12 +63,12 @@ pub(crate) fn spawn_suspended(
         // The parent's end of the pipe: without it the child sees when the parent dies.
         libc::close(go.as_raw_fd());
         if libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1) == 1 {
-            if !keeps_privileges {
+            let filtered = byte != 0;
+            if filtered && !keeps_privileges {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
             }
-            let installed =
-                libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program);
-            if installed == 0 {
+            let filter = &raw const program;
+            if !filtered || libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, filter) == 0 {
                 libc::execvp(pointers[0], pointers.as_ptr());
             }
             let code = *libc::__errno_location();

@@ -94,7 +94,9 @@ impl Tracer {
         let leader = i32::try_from(pid).context("no process has that number")?;
         let threads = held.threads();
         let mut tracer = Self::new(session, leader, Hold::Attached(deadline), Place::anywhere(), every);
-        let process = Process { brk: heap_end(pid), threads: threads.len(), ..Process::default() };
+        let brk = heap_end(pid);
+        tracer.session.forget_memory(pid, None, brk);
+        let process = Process { brk, threads: threads.len(), ..Process::default() };
         tracer.processes.insert(pid, process);
         tracer.tasks = held.tasks;
         let start = Start { exe: status::exe(pid), argv: status::arguments(pid) };

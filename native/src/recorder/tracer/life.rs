@@ -23,6 +23,7 @@ impl Tracer {
                 EventKind::Fork(Fork { child: pid, memory })
             };
             if pid != maker {
+                self.session.inherit_break(maker, pid);
                 let brk = self.processes.get(&maker).map_or(0, |p| p.brk);
                 let borrows = matches!(kind, EventKind::Fork(Fork { memory: ForkMemory::Shared, .. }));
                 self.processes.insert(pid, Process { brk, borrows, ..Process::default() });
@@ -48,14 +49,13 @@ impl Tracer {
         let pid = tid.unsigned_abs();
         let began = self.tasks.values().filter(|t| t.pid == pid).filter_map(|t| t.call);
         let began = began.filter(|(call, _)| calls::is_exec(*call)).map(|(_, since)| since).max();
-        self.session.forget_faults(pid, began.unwrap_or(0));
-        self.session.forget(pid);
+        let brk = status::heap_start(pid);
+        self.session.forget_memory(pid, began, brk);
         // Another thread than the leader may have called it: now it is the leader, and the others are gone.
         self.tasks.retain(|other, task| task.pid != pid || *other == tid);
         self.tasks.insert(tid, Task::of(pid));
         self.place.keep(self.tasks.keys());
-        self.processes
-            .insert(pid, Process { brk: status::heap_start(pid), threads: 1, ..Process::default() });
+        self.processes.insert(pid, Process { brk, threads: 1, ..Process::default() });
         let (exe, argv) = (status::exe(pid), status::arguments(pid));
         let kind = if self.running {
             EventKind::Exec(Box::new(Exec { exe, argv }))
@@ -79,6 +79,7 @@ impl Tracer {
         if let Some(task) = self.tasks.get_mut(&tid) {
             (task.call, task.away) = (None, true);
         }
+        self.session.thread_ends(tid.unsigned_abs());
         if last {
             self.settle()?;
             self.session.check(pid, tid.unsigned_abs())?;
@@ -95,7 +96,7 @@ impl Tracer {
         if tid.unsigned_abs() != task.pid {
             return;
         }
-        self.session.forget(task.pid);
+        self.session.process_gone(task.pid);
         self.processes.remove(&task.pid);
         if tid == self.leader {
             self.ended = Some(ended);

@@ -54,8 +54,7 @@ impl Memory for Stands<'_> {
 
 /// The pieces of the System V segment that is attached at `addr`: those that lie where the segment's own bytes would, as
 /// the kernel chooses them (`ksys_shmdt`).
-pub(super) fn segment(pid: u32, addr: u64) -> Vec<Range> {
-    let all = mappings_of(pid).unwrap_or_default();
+pub(in crate::recorder) fn segment(all: &[Mapping], addr: u64) -> Vec<Range> {
     let object = |m: &Mapping| match &m.attributes.backing {
         Backing::Shm(object) if object.path.starts_with("/SYSV") => Some(object.clone()),
         _ => None,

@@ -1,0 +1,133 @@
+//! Where page faults, and perhaps calls, come from besides the stops.
+
+use super::pairing::{Happened, Pairing};
+use crate::sys::{CallRings, FaultRings, FaultSample, Record};
+use pagescope_shared::addr::{Addr, PageSize};
+use pagescope_shared::event::{EventKind, Fault};
+use pagescope_shared::world::World;
+use std::collections::HashMap;
+use std::io;
+
+/// The kernel's rings, if we may have them.
+pub(super) enum Source {
+    /// Nothing but the stops.
+    None,
+    /// Page faults, without what they were for.
+    Faults(FaultRings),
+    /// Calls and page faults.
+    Calls(Box<Calls>),
+}
+
+/// Records of the tracepoints on their way to becoming events.
+pub(super) struct Calls {
+    rings: CallRings,
+    pairing: Pairing,
+    /// Those that came too late to be sure that none before them is missing.
+    records: Vec<Record>,
+}
+
+impl Calls {
+    pub(super) fn of(rings: CallRings) -> Self {
+        Self { rings, pairing: Pairing::default(), records: Vec::new() }
+    }
+}
+
+impl Source {
+    /// See `Rings::interrupt_when_full`.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub(super) fn interrupt_when_full(&self) -> io::Result<()> {
+        match self {
+            Self::None => Ok(()),
+            Self::Faults(rings) => rings.interrupt_when_full(),
+            Self::Calls(calls) => calls.rings.interrupt_when_full(),
+        }
+    }
+
+    /// Takes what happened until `now`; returns how many records were lost.
+    pub(super) fn drain(&mut self, now: u64, world: &World, size: PageSize, to: &mut Vec<Happened>) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Faults(rings) => {
+                let mut samples = Vec::new();
+                let lost = rings.drain(&mut samples);
+                to.extend(samples.into_iter().map(fault));
+                lost
+            }
+            Self::Calls(calls) => {
+                let Calls { rings, pairing, records } = calls.as_mut();
+                let lost = rings.drain(records);
+                records.sort_by_key(|record| record.time_ns);
+                // One CPU's were taken a moment before the next one's.
+                let sure = records.partition_point(|record| record.time_ns <= now);
+                for record in records.drain(..sure) {
+                    pairing.take(record, world, size, to);
+                }
+                lost
+            }
+        }
+    }
+
+    fn pairing(&mut self) -> Option<&mut Pairing> {
+        match self {
+            Self::Calls(calls) => Some(&mut calls.pairing),
+            Self::None | Self::Faults(_) => None,
+        }
+    }
+
+    /// Adds when the oldest call of each process began that is in one.
+    pub(super) fn in_calls(&self, to: &mut HashMap<u32, u64>) {
+        let Self::Calls(calls) = self else { return };
+        for (pid, since) in calls.pairing.in_calls() {
+            let oldest = to.entry(pid).or_insert(since);
+            *oldest = since.min(*oldest);
+        }
+    }
+
+    /// What a process has done: it changes with every call that begins. And whether it is in one.
+    pub(super) fn activity(&self, pid: u32) -> (u64, bool) {
+        match self {
+            Self::Calls(calls) => calls.pairing.activity(pid),
+            Self::None | Self::Faults(_) => (0, false),
+        }
+    }
+
+    /// When a process began to become another program.
+    pub(super) fn exec_began(&self, pid: u32) -> Option<u64> {
+        match self {
+            Self::Calls(calls) => calls.pairing.exec_began(pid),
+            Self::None | Self::Faults(_) => None,
+        }
+    }
+
+    pub(super) fn renewed(&mut self, pid: u32, brk: u64) {
+        if let Some(pairing) = self.pairing() {
+            pairing.renewed(pid, brk);
+        }
+    }
+
+    pub(super) fn inherit_break(&mut self, maker: u32, child: u32) {
+        if let Some(pairing) = self.pairing() {
+            pairing.inherit_break(maker, child);
+        }
+    }
+
+    pub(super) fn thread_ends(&mut self, tid: u32) {
+        if let Some(pairing) = self.pairing() {
+            pairing.ended(tid);
+        }
+    }
+
+    pub(super) fn process_gone(&mut self, pid: u32) {
+        if let Some(pairing) = self.pairing() {
+            pairing.gone(pid);
+        }
+    }
+}
+
+fn fault(sample: FaultSample) -> Happened {
+    let FaultSample { time_ns, pid, tid, addr, ip } = sample;
+    let fault = Fault { addr: Addr(addr), access: None, severity: None, ip: Some(Addr(ip)), led_to: None };
+    Happened { pid, tid, kind: EventKind::Fault(fault), between: (time_ns, time_ns), at_end: true }
+}

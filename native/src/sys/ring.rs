@@ -1,0 +1,246 @@
+//! Rings into which the kernel writes records of perf events, one for each CPU: see perf_event_open(2).
+
+use perf_event_open_sys::bindings::{PERF_FLAG_FD_CLOEXEC, perf_event_attr, perf_event_mmap_page};
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the rings of all CPUs take, in bytes, at most.
+const ALL_RINGS: usize = 32 << 20;
+const SMALLEST_RING: usize = 64 << 10;
+const PAGE: usize = 4096;
+
+/// An event of which a thread's records are wanted.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) attr: perf_event_attr,
+    /// What the kernel is to leave out: see Documentation/trace/events.rst.
+    pub(crate) filter: Option<std::ffi::CString>,
+}
+
+/// The rings of all CPUs.
+pub(crate) struct Rings {
+    rings: Vec<Ring>,
+}
+
+/// One CPU's.
+struct Ring {
+    /// The event whose ring it is.
+    event: OwnedFd,
+    /// Others that write to the same ring.
+    _others: Vec<OwnedFd>,
+    base: NonNull<u8>,
+    /// Bytes of the data, a power of two; the control page stands before it.
+    data: usize,
+    /// A record, in one piece.
+    record: Vec<u8>,
+}
+
+impl Rings {
+    /// One ring for each CPU, of `largest` bytes at most, for these events of these threads and of all that they make.
+    ///
+    /// # Errors
+    /// `EACCES` where /proc/sys/kernel/perf_event_paranoid or a policy forbids it; `ENOENT` without such events; `EMFILE`
+    /// for more threads than there may be descriptors.
+    pub(crate) fn open(tids: &[i32], events: &[Wanted], largest: usize) -> io::Result<Self> {
+        // SAFETY: it takes a number.
+        let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+        let cpus = usize::try_from(cpus).unwrap_or(1).max(1);
+        let most = (ALL_RINGS / cpus).clamp(SMALLEST_RING, largest);
+        let size = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
+        let mut rings = Vec::new();
+        for cpu in 0..cpus {
+            match Ring::open(tids, events, i32::try_from(cpu).unwrap_or(0), size) {
+                Ok(ring) => rings.push(ring),
+                // This one is switched off.
+                Err(e) if e.raw_os_error() == Some(libc::ENODEV) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Self { rings })
+    }
+
+    /// Interrupts the calling thread with SIGIO whenever a ring is half full, from a thread of its own that ends with the
+    /// program. (Signals of the event itself would come with every single sample.)
+    pub(crate) fn interrupt_when_full(&self) -> io::Result<()> {
+        let fds: io::Result<Vec<OwnedFd>> = self.rings.iter().map(|ring| ring.event.try_clone()).collect();
+        let fds = fds?;
+        // SAFETY: it takes nothing.
+        let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+        let watch = move || {
+            let waits = |fd: &OwnedFd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            let mut polled: Vec<libc::pollfd> = fds.iter().map(waits).collect();
+            // SAFETY: the array is live and says its length.
+            while unsafe {
+                libc::poll(polled.as_mut_ptr(), libc::nfds_t::try_from(polled.len()).unwrap_or(0), -1)
+            } > 0
+            {
+                if polled.iter().any(|p| p.revents & libc::POLLIN != 0) {
+                    // SAFETY: it takes numbers, and the thread is one of this process.
+                    unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGIO) };
+                }
+                // Hung up: the program has ended.
+                polled.retain(|p| p.revents & (libc::POLLHUP | libc::POLLERR) == 0);
+            }
+        };
+        std::thread::Builder::new().name("rings".to_owned()).spawn(watch)?;
+        Ok(())
+    }
+
+    /// Takes the records that came since the last call, ring by ring: the type of each, and its body.
+    pub(crate) fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
+        for ring in &mut self.rings {
+            ring.drain(to);
+        }
+    }
+}
+
+impl Ring {
+    fn open(tids: &[i32], events: &[Wanted], cpu: i32, mut size: usize) -> io::Result<Self> {
+        let mut all = tids.iter().flat_map(|tid| events.iter().map(move |event| (*tid, event)));
+        let (tid, wanted) = all.next().ok_or(io::ErrorKind::InvalidInput)?;
+        let (event, base) = loop {
+            match Self::begin(tid, cpu, wanted, size) {
+                // perf_event_mlock_kb: less memory for those without privilege.
+                Err(e)
+                    if matches!(e.raw_os_error(), Some(libc::EPERM | libc::ENOMEM))
+                        && size > SMALLEST_RING =>
+                {
+                    size /= 2;
+                }
+                other => break other?,
+            }
+        };
+        let mut others = Vec::new();
+        for (tid, wanted) in all {
+            let other = match open(tid, cpu, wanted) {
+                // It has ended meanwhile.
+                Err(e) if e.raw_os_error() == Some(libc::ESRCH) => continue,
+                other => other?,
+            };
+            let (fd, ring) = (other.as_raw_fd(), event.as_raw_fd());
+            // SAFETY: it takes numbers only.
+            if unsafe { perf_event_open_sys::ioctls::SET_OUTPUT(fd, ring) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            others.push(other);
+        }
+        Ok(Self { event, _others: others, base, data: size, record: Vec::new() })
+    }
+
+    fn begin(tid: i32, cpu: i32, wanted: &Wanted, size: usize) -> io::Result<(OwnedFd, NonNull<u8>)> {
+        let mut wanted = wanted.clone();
+        wanted.attr.set_watermark(1);
+        wanted.attr.__bindgen_anon_2.wakeup_watermark = u32::try_from(size / 2).unwrap_or(u32::MAX);
+        let event = open(tid, cpu, &wanted)?;
+        // SAFETY: the mapping is made by the kernel, of the size that is kept.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                PAGE + size,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                event.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok((event, NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?))
+    }
+
+    fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
+        let control = self.base.as_ptr().cast::<perf_event_mmap_page>();
+        // SAFETY: the control page is mapped as long as this ring; the kernel writes `data_head`, we write `data_tail`,
+        // both atomically.
+        let (head, tail) = unsafe {
+            (
+                AtomicU64::from_ptr(&raw mut (*control).data_head),
+                AtomicU64::from_ptr(&raw mut (*control).data_tail),
+            )
+        };
+        let end = head.load(Ordering::Acquire);
+        let mut at = tail.load(Ordering::Relaxed);
+        let mut record = std::mem::take(&mut self.record);
+        while at < end {
+            let header = self.word(at);
+            let [kind @ .., _, _, _, _] = header.to_le_bytes();
+            let (kind, size) = (u32::from_le_bytes(kind), header >> 48);
+            // Nothing the kernel writes is shorter, and all of it is in words.
+            let size = size.max(8);
+            record.clear();
+            let words = (at + 8..at + size).step_by(8);
+            record.extend(words.flat_map(|at| self.word(at).to_ne_bytes()));
+            to(kind, &record);
+            at += size;
+        }
+        tail.store(at, Ordering::Release);
+        self.record = record;
+    }
+
+    /// Eight bytes of the data; records begin at multiples of eight, so none wraps within a word.
+    fn word(&self, at: u64) -> u64 {
+        let offset = usize::try_from(at).unwrap_or(0) & (self.data - 1) & !7;
+        // SAFETY: the offset lies in the data, which follows the control page, and is a multiple of eight.
+        unsafe { self.base.as_ptr().add(PAGE + offset).cast::<u64>().read_volatile() }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `begin`, with this size, and nothing points into it.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), PAGE + self.data) };
+    }
+}
+
+fn open(tid: i32, cpu: i32, wanted: &Wanted) -> io::Result<OwnedFd> {
+    let mut attr = wanted.attr;
+    let flags = u64::from(PERF_FLAG_FD_CLOEXEC);
+    // SAFETY: the attributes are live and say their size; the descriptor that comes is ours.
+    let event = unsafe {
+        match perf_event_open_sys::perf_event_open(&raw mut attr, tid, cpu, -1, flags) {
+            fd if fd < 0 => return Err(io::Error::last_os_error()),
+            fd => OwnedFd::from_raw_fd(fd),
+        }
+    };
+    if let Some(filter) = &wanted.filter {
+        // SAFETY: a text that ends with a zero byte, which the kernel reads.
+        let set =
+            unsafe { perf_event_open_sys::ioctls::SET_FILTER(event.as_raw_fd(), filter.as_ptr().cast_mut()) };
+        if set != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(event)
+}
+
+/// What all of our events have in common: every record with its thread and time, from the next `execve` on (`from_exec`) or
+/// from now on, of the thread and of all that it makes.
+pub(crate) fn attributes(kind: u32, config: u64, from_exec: bool) -> perf_event_attr {
+    use perf_event_open_sys::bindings::{PERF_SAMPLE_TID, PERF_SAMPLE_TIME};
+    let mut attr = perf_event_attr {
+        type_: kind,
+        size: u32::try_from(size_of::<perf_event_attr>()).unwrap_or(0),
+        config,
+        sample_type: u64::from(PERF_SAMPLE_TID | PERF_SAMPLE_TIME),
+        clockid: libc::CLOCK_MONOTONIC,
+        ..perf_event_attr::default()
+    };
+    attr.__bindgen_anon_1.sample_period = 1;
+    attr.set_inherit(1);
+    attr.set_use_clockid(1);
+    attr.set_exclude_hv(1);
+    attr.set_disabled(u64::from(from_exec));
+    attr.set_enable_on_exec(u64::from(from_exec));
+    attr
+}
+
+/// A number of a record.
+pub(crate) fn number<const N: usize>(record: &[u8], at: usize) -> Option<u64> {
+    let bytes: [u8; N] = record.get(at..at.checked_add(N)?)?.try_into().ok()?;
+    let mut wide = [0; 8];
+    wide.get_mut(..N)?.copy_from_slice(&bytes);
+    Some(u64::from_le_bytes(wide))
+}
