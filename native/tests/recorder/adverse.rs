@@ -1,0 +1,144 @@
+//! What goes wrong: nothing is lost, and one line says why.
+
+use crate::recorded::{Recorded, backends, pagescope, program};
+use pagescope_shared::event::EventKind;
+use pagescope_shared::trace::read;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn recorder(backend: &str, file: &Path, command: &[&str]) -> Command {
+    let mut recorder = Command::new(env!("CARGO_BIN_EXE_pagescope"));
+    recorder.args(["record", "--backend", backend, "-o"]).arg(file).arg("--").args(command);
+    recorder
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("text");
+    std::fs::write(&text, "no program").unwrap();
+    for backend in backends() {
+        for missing in ["/no/such/program", dir.path().to_str().unwrap(), text.to_str().unwrap()] {
+            let file = dir.path().join("x.pscope");
+            let output = recorder(backend, &file, &[missing]).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.starts_with(&format!("error: cannot run {missing}: ")), "{said}");
+            let left: Vec<_> =
+                std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            assert_eq!(left, ["text"]);
+        }
+    }
+}
+
+#[test]
+fn input_is_the_programs() {
+    for backend in backends() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.pscope");
+        let mut child = recorder(backend, &file, &["cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(b"hello").unwrap();
+        assert_eq!(child.wait_with_output().unwrap().stdout, b"hello");
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_does_not_stop_the_program() {
+    for backend in backends() {
+        let output =
+            pagescope(&["record", "-o", "/no/such/folder/x.pscope", "--backend", backend, "echo", "x"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: cannot create"));
+        assert_eq!(output.stdout, b"", "it did not even begin");
+        // The disk is full.
+        let args = ["record", "-o", "/dev/full", "--backend", backend, program(), "none-then-write"];
+        let output = pagescope(&args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("/dev/full") && said.contains("No space left"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!output.stdout.is_empty(), "the program went on to its end");
+    }
+}
+
+#[test]
+fn asked_to_end_it_asks_the_program_and_finishes() {
+    for backend in backends() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.pscope");
+        let mut child = recorder(backend, &file, &["sleep", "100"]).stderr(Stdio::null()).spawn().unwrap();
+        let incomplete = dir.path().join("x.pscope.incomplete");
+        wait_for("it began", || incomplete.metadata().is_ok_and(|found| found.len() > 1000));
+        signal(&child, "-TERM");
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 15), "{backend}");
+        let trace = read(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(trace.problems, vec![]);
+        assert!(matches!(trace.events.last().unwrap().kind, EventKind::End(_)));
+    }
+}
+
+#[test]
+fn killed_it_leaves_what_it_had() {
+    for backend in backends() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.pscope");
+        let mut child = recorder(backend, &file, &[program(), "storm", "100000000"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(1700));
+        signal(&child, "-KILL");
+        child.wait().unwrap();
+        let trace = read(&std::fs::read(dir.path().join("x.pscope.incomplete")).unwrap()).unwrap();
+        let last = trace.events.last().unwrap().time_ns;
+        assert!(last > 700_000_000, "{backend}: the last second at most is lost, and this ends at {last} ns");
+        // With a filter the program cannot go on without us; without one it does.
+        let pid = trace.events.first().unwrap().pid;
+        let lives =
+            Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok_and(|exe| exe == Path::new(program()));
+        if *backend == "ptrace" {
+            wait_for("it ended", || !Path::new(&format!("/proc/{pid}/maps")).exists());
+        } else {
+            assert!(lives);
+        }
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
+#[test]
+fn a_quiet_programs_beginning_is_written_within_a_second() {
+    for backend in backends() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.pscope");
+        let mut child = recorder(backend, &file, &["sleep", "100"]).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        let trace = read(&std::fs::read(dir.path().join("x.pscope.incomplete")).unwrap()).unwrap();
+        assert!(trace.events.len() > 30, "{backend}: {}", trace.events.len());
+        signal(&child, "-TERM");
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn without_looking_in_between_the_ends_are_looked_at() {
+    let recorded = Recorded::with(&["--observe", "off", "--backend", "ptrace"], &[program(), "read-only"]);
+    assert_eq!(recorded.is_sound().pages(&[pagescope_shared::page::PageState::ZeroPage]), vec![2048]);
+}
