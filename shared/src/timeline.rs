@@ -117,6 +117,10 @@ impl Timeline {
         Some((events, self.store.block_start(index)))
     }
 
+    /// How many events the trace has been gone through.
+    pub fn explored(&self) -> usize {
+        self.explored.position
+    }
     /// What recorded it.
     pub fn header(&self) -> &Header {
         self.store.header()

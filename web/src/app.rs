@@ -2,11 +2,39 @@
 
 use crate::msg::Msg;
 use crate::player::{Motion, brisk_pause_before, pause_before};
-use pagescope_shared::addr::Addr;
+use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
 
-/// What the stage shows.
+/// What stands in the middle of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageView {
+    /// Pages as cells, or one page taken apart.
+    #[default]
+    Pages,
+    /// One address through the page tables.
+    Walk,
+    /// The whole trace: address over time.
+    Time,
+}
+
+/// What stands beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SidePanel {
+    /// Narration, the latest event, the program.
+    #[default]
+    Now,
+    /// The list of events.
+    Events,
+    /// What is selected.
+    Inspect,
+    /// Two moments side by side.
+    Compare,
+    /// The trace as a whole: processes, what was recorded, what is wrong with it.
+    Trace,
+}
+
+/// Where the camera of the pages is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     /// What the events are about.
@@ -28,7 +56,17 @@ pub struct App {
     pub loading: Option<String>,
     /// What went wrong, until it has been read.
     pub error: Option<String>,
-    /// What the stage shows.
+    /// What stands in the middle.
+    pub stage: StageView,
+    /// What stands beside it.
+    pub side: SidePanel,
+    /// The process that the person chose; else the one that the events are about.
+    pub process: Option<u32>,
+    /// What is under the pointer, in whichever view.
+    pub hover: Option<Addr>,
+    /// What is selected, in all views.
+    pub selection: Option<Range>,
+    /// Where the camera of the pages is.
     pub focus: Focus,
     /// Where the film is going.
     pub motion: Motion,
@@ -40,8 +78,17 @@ pub struct App {
     pub came_from: usize,
     /// Milliseconds since the position changed.
     pub since_change: f64,
+    /// Whether it is shown how long frames take.
+    pub meter: bool,
+    /// Changes whenever what is shown may change, but for the progress of a transition.
+    pub revision: u64,
+    /// Changes whenever another trace is shown.
+    pub trace: u64,
     waited: f64,
 }
+
+/// So many events are gone through before anything of a trace is shown.
+const AT_ONCE: usize = 50_000;
 
 /// Milliseconds that a change of the picture takes.
 pub const TRANSITION_MS: f64 = 400.0;
@@ -53,12 +100,20 @@ impl Default for App {
             name: String::new(),
             loading: None,
             error: None,
+            stage: StageView::default(),
+            side: SidePanel::default(),
+            process: None,
+            hover: None,
+            selection: None,
             focus: Focus::Follow,
             motion: Motion::Still,
             speed: 1.0,
             reduced_motion: false,
             came_from: 0,
             since_change: f64::INFINITY,
+            meter: false,
+            revision: 0,
+            trace: 0,
             waited: 0.0,
         }
     }
@@ -67,6 +122,9 @@ impl Default for App {
 impl App {
     /// Changes the state by one message.
     pub fn update(&mut self, msg: Msg) {
+        if !matches!(msg, Msg::Tick(_)) {
+            self.revision += 1;
+        }
         match msg {
             Msg::Loading(name) => self.loading = Some(name),
             Msg::Loaded { name, bytes, autoplay } => self.load(name, bytes, autoplay),
@@ -85,11 +143,18 @@ impl App {
             Msg::Home => self.jump(self.first_position()),
             Msg::End => self.jump(usize::MAX),
             Msg::Speed(speed) => self.speed = if speed.is_finite() { speed.clamp(0.1, 100.0) } else { 1.0 },
-            Msg::Select(addr) => self.focus = Focus::At(addr),
+            Msg::Work(amount) => self.work(amount),
+            Msg::Stage(stage) => self.stage = stage,
+            Msg::Side(side) => self.side = side,
+            Msg::Process(pid) => self.process = pid,
+            Msg::Hover(addr) => self.hover = addr,
+            Msg::Select(range) => self.selection = range,
+            Msg::Focus(addr) => self.focus = Focus::At(addr),
             Msg::Follow => self.focus = Focus::Follow,
             Msg::Overview => self.focus = Focus::Overview,
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
+            Msg::Meter => self.meter = !self.meter,
             Msg::Redraw => {}
         }
     }
@@ -97,6 +162,18 @@ impl App {
     /// How many events lie before what is shown.
     pub fn position(&self) -> usize {
         self.timeline.as_ref().map_or(0, Timeline::position)
+    }
+
+    /// Whether there is work that goes on while nothing else happens.
+    pub fn has_work(&self) -> bool {
+        self.timeline.as_ref().is_some_and(|t| t.explored() < t.end())
+    }
+
+    /// Does a slice of it: about so many events.
+    fn work(&mut self, amount: usize) {
+        if let Some(timeline) = &mut self.timeline {
+            timeline.explore(amount);
+        }
     }
 
     /// Whether frames must go on: something moves.
@@ -128,7 +205,8 @@ impl App {
             Err(reason) => self.error = Some(reason),
             Ok(store) => {
                 let mut timeline = Timeline::open(store);
-                timeline.explore(usize::MAX);
+                // What is long is gone through while it is shown already.
+                timeline.explore(AT_ONCE);
                 let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion;
                 let problems = timeline.problems();
                 self.error = problems.first().map(|first| {
@@ -138,6 +216,8 @@ impl App {
                 });
                 drop(problems);
                 self.timeline = Some(timeline);
+                self.trace += 1;
+                (self.process, self.hover, self.selection) = (None, None, None);
                 self.name = name;
                 self.focus = Focus::Follow;
                 self.jump(self.first_position());
@@ -156,6 +236,7 @@ impl App {
             if timeline.position() != before {
                 self.came_from = before;
                 self.since_change = 0.0;
+                self.revision += 1;
             }
         }
     }

@@ -5,7 +5,9 @@ mod frame_loop;
 mod input;
 mod load;
 mod panels;
+mod part;
 mod picture;
+mod shell;
 mod theme;
 
 use elements::Elements;

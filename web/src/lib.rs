@@ -9,6 +9,7 @@ pub mod app;
 pub mod dom;
 pub use pagescope_shared::format;
 pub mod layout;
+pub mod meter;
 pub mod msg;
 pub mod palette;
 pub mod player;

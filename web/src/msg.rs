@@ -1,6 +1,7 @@
 //! Everything that can happen to the page: the only way in.
 
-use pagescope_shared::addr::Addr;
+use crate::app::{SidePanel, StageView};
+use pagescope_shared::addr::{Addr, Range};
 
 /// A message to [`crate::app::App::update`].
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +39,20 @@ pub enum Msg {
     End,
     /// How fast to play: 1 is as made.
     Speed(f64),
+    /// Work goes on that takes longer than a frame: so many events of it now.
+    Work(usize),
+    /// Another view in the middle.
+    Stage(StageView),
+    /// Another panel beside it.
+    Side(SidePanel),
+    /// Show this process, or the one that the events are about.
+    Process(Option<u32>),
+    /// The pointer is over this address, wherever that is drawn; or over none.
+    Hover(Option<Addr>),
+    /// These addresses are selected, in every view; or none.
+    Select(Option<Range>),
     /// Show the mapping at this address.
-    Select(Addr),
+    Focus(Addr),
     /// Follow the events again.
     Follow,
     /// Show all pages of the process.
@@ -48,6 +61,8 @@ pub enum Msg {
     DismissError,
     /// The system asks for less motion, or no longer.
     ReducedMotion(bool),
+    /// Show how long frames take, or no longer.
+    Meter,
     /// Something that only the drawing depends on changed: size, theme.
     Redraw,
 }

@@ -107,7 +107,7 @@ pub fn view(app: &App) -> View {
     });
     view.caveat = caveat(timeline);
     view.event = event::event_view(timeline);
-    let Some((pid, process)) = shown_process(timeline) else { return view };
+    let Some((pid, process)) = shown_process(app, timeline) else { return view };
     let Some(space) = timeline.world().space(pid) else { return view };
     view.process = match &process.exe {
         Some(exe) => format!("{} · process {pid}", clipped(file_name(exe), 60)),
@@ -126,10 +126,11 @@ pub fn view(app: &App) -> View {
     view
 }
 
-/// The process of the event that is shown, or the first one.
-fn shown_process(timeline: &Timeline) -> Option<(u32, &Process)> {
+/// The process that was chosen, that of the event that is shown, or the first one.
+pub fn shown_process<'a>(app: &App, timeline: &'a Timeline) -> Option<(u32, &'a Process)> {
     let world = timeline.world();
-    let pid = timeline.event().map(|e| e.pid);
+    let chosen = app.process.filter(|pid| world.process(*pid).is_some());
+    let pid = chosen.or_else(|| timeline.event().map(|e| e.pid));
     let found = pid.and_then(|pid| Some((pid, world.process(pid)?)));
     found.or_else(|| world.processes().next())
 }

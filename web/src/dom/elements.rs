@@ -93,20 +93,29 @@ impl Elements {
         })
     }
 
-    /// A new element with a class and a text. Text only ever goes in as text.
+    /// See [`make`].
     pub(super) fn make(&self, tag: &str, class: &str, text: &str) -> Option<Element> {
-        let element = self.document.create_element(tag).ok()?;
-        if !class.is_empty() {
-            element.set_class_name(class);
-        }
-        if !text.is_empty() {
-            element.set_text_content(Some(text));
-        }
-        Some(element)
+        make(&self.document, tag, class, text)
     }
 }
 
-fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
+/// A new element with a class and a text. Text only ever goes in as text.
+pub(super) fn make(document: &Document, tag: &str, class: &str, text: &str) -> Option<Element> {
+    let element = document.create_element(tag).ok()?;
+    if !class.is_empty() {
+        element.set_class_name(class);
+    }
+    if !text.is_empty() {
+        element.set_text_content(Some(text));
+    }
+    Some(element)
+}
+
+/// The element with this id, of the kind that is wanted.
+///
+/// # Errors
+/// Which one is missing or of another kind.
+pub(super) fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
     let element = document.get_element_by_id(id).ok_or_else(|| format!("#{id} is missing"))?;
     element.dyn_into().map_err(|_| format!("#{id} is of another kind"))
 }

@@ -1,15 +1,19 @@
-//! The only place that asks for animation frames. A frame: messages, then panels, then the picture.
+//! The only place that asks for animation frames. A frame: messages, then panels, then pictures, then work that takes
+//! longer than a frame, a slice of it.
 
-use super::elements::{Elements, Listener};
-use super::{input, load, panels::Panels, picture::Picture, theme, window};
+use super::elements::{Elements, Listener, by_id};
+use super::part::{Frame, Part};
+use super::{input, load, panels::Panels, picture::Picture, shell::Shell, theme, window};
 use crate::app::App;
+use crate::meter::Meter;
 use crate::msg::Msg;
-use crate::view::view;
+use crate::view::{View, view};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
+use web_sys::HtmlElement;
 
 /// Where messages wait for the next frame, in the order in which they came.
 #[derive(Clone)]
@@ -44,8 +48,15 @@ impl Queue {
 /// The owner of everything.
 struct Page {
     app: App,
-    panels: Panels,
-    picture: Picture,
+    /// What the panels say, and the revision of the state that they say it of.
+    view: View,
+    revision: Option<u64>,
+    /// They write elements: their text decides how much room the pictures have.
+    panels: Vec<Box<dyn Part>>,
+    /// They draw.
+    pictures: Vec<Box<dyn Part>>,
+    meter: Meter,
+    meter_element: HtmlElement,
     last_frame: Option<f64>,
     _listeners: Vec<Listener>,
 }
@@ -59,11 +70,16 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
     }));
     theme::restore(&elements)?;
     let elements = Rc::new(elements);
+    let document = elements.document.clone();
     let listeners = input::listen(&elements, &queue)?;
     let mut page = Page {
         app: App::default(),
-        panels: Panels::new(Rc::clone(&elements)),
-        picture: Picture::new(Rc::clone(&elements))?,
+        view: View::default(),
+        revision: None,
+        panels: vec![Box::new(Shell::new(&document, &queue)?), Box::new(Panels::new(Rc::clone(&elements)))],
+        pictures: vec![Box::new(Picture::new(Rc::clone(&elements))?)],
+        meter: Meter::default(),
+        meter_element: by_id(&document, "meter")?,
         last_frame: None,
         _listeners: listeners,
     };
@@ -73,7 +89,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         // Taken out first: a message that comes while this runs waits for the next frame.
         let waiting = std::mem::take(&mut *inner.0.waiting.borrow_mut());
         page.frame(now, waiting);
-        if page.app.is_moving() {
+        if page.app.is_moving() || page.app.has_work() {
             inner.request_frame();
         }
     }));
@@ -84,6 +100,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
 
 impl Page {
     fn frame(&mut self, now: f64, waiting: VecDeque<Msg>) {
+        let begun = clock();
         let was_moving = self.app.is_moving();
         for msg in waiting {
             self.app.update(msg);
@@ -93,10 +110,39 @@ impl Page {
         if was_moving {
             self.app.update(Msg::Tick(elapsed));
         }
-        let view = view(&self.app);
-        // Panels first: their text decides how much room the picture has.
-        self.panels.show(&view);
-        self.picture.show(&view, self.app.progress());
-        self.panels.keep(view);
+        if self.revision != Some(self.app.revision) {
+            self.revision = Some(self.app.revision);
+            self.view = view(&self.app);
+        }
+        let frame = Frame { app: &self.app, view: &self.view };
+        let acted = clock();
+        for part in &mut self.panels {
+            part.show(&frame);
+        }
+        let written = clock();
+        for part in &mut self.pictures {
+            part.show(&frame);
+        }
+        let drawn = clock();
+        if self.app.has_work() {
+            self.app.update(Msg::Work(self.meter.slice()));
+            self.meter.worked(clock() - drawn);
+        }
+        self.meter.frame([acted - begun, written - acted, drawn - written]);
+        self.show_meter();
     }
+
+    fn show_meter(&self) {
+        if self.meter_element.hidden() == self.app.meter {
+            self.meter_element.set_hidden(!self.app.meter);
+        }
+        if self.app.meter {
+            self.meter_element.set_text_content(Some(&self.meter.to_string()));
+        }
+    }
+}
+
+/// Milliseconds since the page was opened.
+fn clock() -> f64 {
+    window().ok().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
 }

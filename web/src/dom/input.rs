@@ -3,6 +3,7 @@
 use super::elements::{Elements, Listener};
 use super::frame_loop::Queue;
 use super::{load, theme, window};
+use crate::app::StageView;
 use crate::msg::Msg;
 use pagescope_shared::addr::Addr;
 use std::rc::Rc;
@@ -21,6 +22,10 @@ fn key_message(key: &str) -> Option<Msg> {
         "End" => Msg::End,
         "o" | "O" => Msg::Overview,
         "Escape" => Msg::Follow,
+        "1" => Msg::Stage(StageView::Pages),
+        "2" => Msg::Stage(StageView::Walk),
+        "3" => Msg::Stage(StageView::Time),
+        "~" => Msg::Meter,
         _ => return None,
     })
 }
@@ -73,7 +78,7 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
         let queue = queue.clone();
         Box::new(move |event| {
             if let Some(addr) = data(&event, "addr").and_then(|a| a.parse::<Addr>().ok()) {
-                queue.send(Msg::Select(addr));
+                queue.send(Msg::Focus(addr));
             }
         })
     });

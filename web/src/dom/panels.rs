@@ -1,6 +1,7 @@
 //! Writes the panels: only what differs from what stands there.
 
 use super::elements::{Elements, append, replace_children};
+use super::part::{Frame, Part};
 use crate::format::size;
 use crate::palette::Fill;
 use crate::view::{Region, Row, Share, View, rows};
@@ -13,6 +14,18 @@ pub(super) struct Panels {
     elements: Rc<Elements>,
     shown: View,
     map_height: i32,
+}
+
+impl Part for Panels {
+    fn show(&mut self, frame: &Frame<'_>) {
+        let view = frame.view;
+        self.top(view);
+        self.map(view);
+        self.words(view);
+        self.source(view);
+        self.player(view);
+        self.shown.clone_from(view);
+    }
 }
 
 fn set_text(element: &HtmlElement, text: &str) {
@@ -35,20 +48,6 @@ impl Panels {
         });
         replace_children(&e.legend, items);
         Self { elements, shown: View::default(), map_height: 0 }
-    }
-
-    /// Writes what differs from the view that was kept.
-    pub(super) fn show(&mut self, view: &View) {
-        self.top(view);
-        self.map(view);
-        self.words(view);
-        self.source(view);
-        self.player(view);
-    }
-
-    /// Keeps what stands on the page now.
-    pub(super) fn keep(&mut self, view: View) {
-        self.shown = view;
     }
 
     fn top(&self, view: &View) {

@@ -1,14 +1,15 @@
 //! The canvas and the labels over it.
 
 use super::elements::{Elements, replace_children};
+use super::part::{Frame, Part};
 use super::window;
+use crate::app::StageView;
 use crate::layout::Rect;
 use crate::palette::{Fill, Palette, parse_colour};
 use crate::render::canvas2d::Canvas2d;
 use crate::render::webgl::WebGl;
 use crate::render::{Renderer, Viewport};
 use crate::scene::{Label, scene};
-use crate::view::View;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -38,7 +39,30 @@ impl Picture {
         Ok(Self { elements, renderer, labels: Vec::new(), theme: None, palette: [[0.5; 4]; Fill::ALL.len()] })
     }
 
-    pub(super) fn show(&mut self, view: &View, progress: f64) {
+    /// The colours stand in the style sheet, once for both themes.
+    fn read_palette(&mut self) {
+        let Some(root) = self.elements.document.document_element() else { return };
+        let theme = root.get_attribute("data-theme");
+        if theme.is_some() && theme == self.theme {
+            return;
+        }
+        let Some(style) = window().ok().and_then(|w| w.get_computed_style(&root).ok().flatten()) else {
+            return;
+        };
+        for (fill, colour) in Fill::ALL.iter().zip(&mut self.palette) {
+            let text = style.get_property_value(&format!("--state-{}", fill.name())).unwrap_or_default();
+            *colour = parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0]);
+        }
+        self.theme = theme;
+    }
+}
+
+impl Part for Picture {
+    fn show(&mut self, frame: &Frame<'_>) {
+        if frame.app.stage != StageView::Pages {
+            return;
+        }
+        let (view, progress) = (frame.view, frame.app.progress());
         let e = &self.elements;
         let (width, height) = (pixels(e.picture.client_width()), pixels(e.picture.client_height()));
         #[expect(
@@ -71,23 +95,6 @@ impl Picture {
             replace_children(&e.labels, spans);
             self.labels = scene.labels;
         }
-    }
-
-    /// The colours stand in the style sheet, once for both themes.
-    fn read_palette(&mut self) {
-        let Some(root) = self.elements.document.document_element() else { return };
-        let theme = root.get_attribute("data-theme");
-        if theme.is_some() && theme == self.theme {
-            return;
-        }
-        let Some(style) = window().ok().and_then(|w| w.get_computed_style(&root).ok().flatten()) else {
-            return;
-        };
-        for (fill, colour) in Fill::ALL.iter().zip(&mut self.palette) {
-            let text = style.get_property_value(&format!("--state-{}", fill.name())).unwrap_or_default();
-            *colour = parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0]);
-        }
-        self.theme = theme;
     }
 }
 
