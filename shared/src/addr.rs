@@ -148,6 +148,10 @@ impl PageSize {
         let shift = self.0.trailing_zeros();
         (page <= u64::MAX >> shift).then_some(Addr(page << shift))
     }
+    /// The page that holds `addr`; `None` for the last one of all, which has no end.
+    pub fn page_range(self, addr: Addr) -> Option<Range> {
+        Range::from_len(self.address_of(self.page_of(addr))?, self.0).ok()
+    }
     /// Whether `addr` is the first of its page.
     pub fn is_aligned(self, addr: Addr) -> bool {
         addr.0 & (self.0 - 1) == 0

@@ -1,7 +1,10 @@
 //! All processes at one moment: who was made by whom, who shares memory with whom.
 
+mod companions;
 mod save;
 mod shared;
+
+pub use companions::{Companion, Sameness};
 
 use crate::addr::{Addr, PageSize};
 use crate::event::{Event, EventKind, Exit, Fork, ForkMemory};

@@ -12,7 +12,7 @@ pub use stage::{Group, PageStage, Stage};
 use crate::app::{App, Focus};
 use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
-use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::Process;
@@ -154,15 +154,11 @@ pub fn subject(timeline: &Timeline) -> Option<Subject> {
         EventKind::Protect(protect) => Some(Subject { range: protect.range, addr: protect.range.start() }),
         EventKind::Remap(remap) => Some(Subject { range: remap.new, addr: remap.new.start() }),
         EventKind::Advise(advise) => Some(Subject { range: advise.range, addr: advise.range.start() }),
-        EventKind::Fault(fault) => Some(Subject { range: page_of(fault.addr, size)?, addr: fault.addr }),
+        EventKind::Fault(fault) => Some(Subject { range: size.page_range(fault.addr)?, addr: fault.addr }),
         EventKind::Observed(o) => Some(Subject { range: o.range, addr: o.range.start() }),
-        EventKind::Access(access) => Some(Subject { range: page_of(access.addr, size)?, addr: access.addr }),
+        EventKind::Access(access) => Some(Subject { range: size.page_range(access.addr)?, addr: access.addr }),
         _ => None,
     })
-}
-
-fn page_of(addr: Addr, size: PageSize) -> Option<Range> {
-    Range::from_len(Addr(size.page_of(addr).checked_mul(size.bytes())?), size.bytes()).ok()
 }
 
 /// What the picture cannot know, in one sentence.

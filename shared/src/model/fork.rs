@@ -82,6 +82,12 @@ impl AddressSpace {
         }
     }
 
+    /// The fork that made the page at `addr` one to be copied; 0 when there is none.
+    pub(crate) fn share_of(&self, addr: crate::addr::Addr) -> u32 {
+        let entry = self.pages.get(self.page_size.page_of(addr));
+        if entry.state == PageState::CopyPending { entry.share } else { 0 }
+    }
+
     /// Whether a page is a guard: touching it is an error.
     pub fn is_guard(&self, addr: crate::addr::Addr) -> bool {
         self.pages.get(self.page_size.page_of(addr)).flags.has(PageFlags::GUARD)

@@ -164,3 +164,40 @@ fn a_world_comes_back_from_its_bytes() {
         }
     }
 }
+
+fn companions(film: &Film, pid: u32, page: u64) -> Vec<(u32, u64, Sameness)> {
+    let found = film.world.companions(pid, Addr(page * PAGE), 8);
+    found.into_iter().map(|c| (c.pid, c.addr.0 / PAGE, c.how)).collect()
+}
+
+#[test]
+fn after_a_fork_both_stand_on_one_frame_until_one_writes() {
+    let mut film = Film::new();
+    film.map(1, 16, anonymous()).write(1, 16).write(1, 17);
+    assert_eq!(companions(&film, 1, 16), []);
+    film.fork(1, 2, ForkMemory::Copied);
+    assert_eq!(companions(&film, 1, 16), [(2, 16, Sameness::Fork)]);
+    assert_eq!(companions(&film, 2, 17), [(1, 17, Sameness::Fork)]);
+    assert_eq!(companions(&film, 2, 18), [], "nobody touched it");
+    film.write(2, 16);
+    assert_eq!(companions(&film, 1, 16), [], "copied");
+    assert_eq!(companions(&film, 1, 17), [(2, 17, Sameness::Fork)]);
+    film.exit(2);
+    assert_eq!(companions(&film, 1, 17), []);
+}
+
+#[test]
+fn two_mappings_of_one_object_stand_on_the_same_frames() {
+    let object = Object { path: "/memfd:x".into(), dev: "00:01".into(), inode: 7 };
+    let shared = Attributes {
+        sharing: Sharing::Shared,
+        backing: Backing::Shm(Arc::new(object)),
+        ..Attributes::anonymous(Protection { read: true, write: true, execute: false }, Sharing::Shared)
+    };
+    let mut film = Film::new();
+    film.map(1, 16, shared.clone()).map(1, 64, shared.clone()).map(2, 128, shared);
+    film.write(1, 17).write(2, 129);
+    assert_eq!(companions(&film, 1, 17), [(2, 129, Sameness::Object)], "the other mapping was not touched");
+    film.write(1, 65);
+    assert_eq!(companions(&film, 1, 17), [(1, 65, Sameness::Object), (2, 129, Sameness::Object)]);
+}
