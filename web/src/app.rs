@@ -66,6 +66,8 @@ pub struct App {
     pub hover: Option<Addr>,
     /// What is selected, in all views.
     pub selection: Option<Range>,
+    /// What the walk remembers.
+    pub walk: crate::walk::State,
     /// Where the camera of the pages is.
     pub focus: Focus,
     /// Where the film is going.
@@ -105,6 +107,7 @@ impl Default for App {
             process: None,
             hover: None,
             selection: None,
+            walk: crate::walk::State::default(),
             focus: Focus::Follow,
             motion: Motion::Still,
             speed: 1.0,
@@ -149,6 +152,10 @@ impl App {
             Msg::Process(pid) => self.process = pid,
             Msg::Hover(addr) => self.hover = addr,
             Msg::Select(range) => self.selection = range,
+            Msg::Walk(msg) => {
+                let size = self.timeline.as_ref().map(|t| t.header().page_size);
+                self.selection = self.walk.update(msg, size).or(self.selection);
+            }
             Msg::Focus(addr) => self.focus = Focus::At(addr),
             Msg::Follow => self.focus = Focus::Follow,
             Msg::Overview => self.focus = Focus::Overview,

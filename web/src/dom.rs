@@ -9,6 +9,7 @@ mod part;
 mod picture;
 mod shell;
 mod theme;
+mod walk;
 
 use elements::Elements;
 use wasm_bindgen::JsValue;

@@ -16,3 +16,4 @@ pub mod player;
 pub mod render;
 pub mod scene;
 pub mod view;
+pub mod walk;

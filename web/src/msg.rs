@@ -51,6 +51,8 @@ pub enum Msg {
     Hover(Option<Addr>),
     /// These addresses are selected, in every view; or none.
     Select(Option<Range>),
+    /// Of the walk through the page tables.
+    Walk(crate::walk::Msg),
     /// Show the mapping at this address.
     Focus(Addr),
     /// Follow the events again.

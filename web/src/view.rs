@@ -156,7 +156,9 @@ pub fn subject(timeline: &Timeline) -> Option<Subject> {
         EventKind::Advise(advise) => Some(Subject { range: advise.range, addr: advise.range.start() }),
         EventKind::Fault(fault) => Some(Subject { range: size.page_range(fault.addr)?, addr: fault.addr }),
         EventKind::Observed(o) => Some(Subject { range: o.range, addr: o.range.start() }),
-        EventKind::Access(access) => Some(Subject { range: size.page_range(access.addr)?, addr: access.addr }),
+        EventKind::Access(access) => {
+            Some(Subject { range: size.page_range(access.addr)?, addr: access.addr })
+        }
         _ => None,
     })
 }

@@ -100,7 +100,8 @@ pub fn view(app: &App) -> Option<WalkView> {
     let mapping = space.mapping_at(addr);
     let page = space.page_at(addr);
     let walk = tables::walk(space, addr, app.walk.five_levels);
-    let name = process.exe.as_deref().map_or_else(String::new, |exe| format!("{} · ", clipped(file_name(exe), 40)));
+    let name =
+        process.exe.as_deref().map_or_else(String::new, |exe| format!("{} · ", clipped(file_name(exe), 40)));
     let detail = match &mapping {
         Some(mapping) => format!("{name}process {pid} · {}", mapping_words(mapping)),
         None => format!("{name}process {pid} · not mapped: touching it would be a segmentation fault"),

@@ -3,7 +3,7 @@
 
 use super::elements::{Elements, Listener, by_id};
 use super::part::{Frame, Part};
-use super::{input, load, panels::Panels, picture::Picture, shell::Shell, theme, window};
+use super::{input, load, panels::Panels, picture::Picture, shell::Shell, theme, walk::Walk, window};
 use crate::app::App;
 use crate::meter::Meter;
 use crate::msg::Msg;
@@ -77,7 +77,10 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         view: View::default(),
         revision: None,
         panels: vec![Box::new(Shell::new(&document, &queue)?), Box::new(Panels::new(Rc::clone(&elements)))],
-        pictures: vec![Box::new(Picture::new(Rc::clone(&elements))?)],
+        pictures: vec![
+            Box::new(Picture::new(Rc::clone(&elements))?),
+            Box::new(Walk::new(&document, &queue)?),
+        ],
         meter: Meter::default(),
         meter_element: by_id(&document, "meter")?,
         last_frame: None,

@@ -10,7 +10,7 @@ const AROUND: u64 = 12;
 /// Pages of others on one frame that are looked for.
 const COMPANIONS: usize = 16;
 /// Strips of other processes, or other places, that are shown.
-const STRIPS: usize = 2;
+const STRIPS: usize = 1;
 
 /// The pages around an address and the frames behind them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,7 +93,8 @@ pub(super) fn frames(world: &World, pid: u32, addr: Addr) -> Frames {
             Some(Cell { addr: at, page: space.page_at(at), subject: n == number })
         })
         .collect();
-    let companions: Vec<Vec<Companion>> = own.iter().map(|c| world.companions(pid, c.addr, COMPANIONS)).collect();
+    let companions: Vec<Vec<Companion>> =
+        own.iter().map(|c| world.companions(pid, c.addr, COMPANIONS)).collect();
     // Whoever shares most is shown: a process, and how far from here its pages are.
     let mut places: Vec<((u32, u64), usize)> = Vec::new();
     for (cell, found) in own.iter().zip(&companions) {
@@ -128,11 +129,11 @@ pub(super) fn frames(world: &World, pid: u32, addr: Addr) -> Frames {
             let Some(page) = cell.page.filter(|p| p.state.is_resident()) else { continue };
             let shared = found.iter().any(|c| c.pid == other && c.addr == cell.addr);
             let counterpart = own.get(index).and_then(|c| Some((c.addr, c.page?)));
-            let identity = match counterpart {
-                Some((at, mine)) if shared => self::identity(pid, at, &mine),
-                _ => self::identity(other, cell.addr, &page),
+            let frame = match counterpart {
+                Some((at, mine)) if shared => identity(pid, at, &mine),
+                _ => identity(other, cell.addr, &page),
             };
-            all.join(&mut identities, identity, (strip, index), page, false);
+            all.join(&mut identities, frame, (strip, index), page, false);
         }
         all.strips.push(Strip { label: label(world, other, cells.first()), pid: other, cells });
     }
@@ -195,7 +196,8 @@ fn label(world: &World, pid: u32, first: Option<&Cell>) -> String {
 fn sharing(world: &World, companions: Option<&Vec<Companion>>, cell: Option<&Cell>) -> String {
     let Some(page) = cell.and_then(|c| c.page) else { return String::new() };
     if page.state == PageState::ZeroPage {
-        return "The page of zeroes: one frame, read by every page that was read before it was written.".to_owned();
+        return "The page of zeroes: one frame, read by every page that was read before it was written."
+            .to_owned();
     }
     if !page.state.is_resident() {
         return String::new();
@@ -203,7 +205,9 @@ fn sharing(world: &World, companions: Option<&Vec<Companion>>, cell: Option<&Cel
     let companions = companions.map_or(&[][..], Vec::as_slice);
     let Some(first) = companions.first() else {
         return match page.state {
-            PageState::CopyPending => "Copied when it is written; with whom it is shared was not recorded.".to_owned(),
+            PageState::CopyPending => {
+                "Copied when it is written; with whom it is shared was not recorded.".to_owned()
+            }
             _ => "Nobody else is known to stand on its frame.".to_owned(),
         };
     };

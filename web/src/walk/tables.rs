@@ -92,11 +92,7 @@ pub(super) fn walk(space: &AddressSpace, addr: Addr, five_levels: bool) -> Walk 
         levels.push(Level { name, bits: (high - 1, low), index, entries, entry_bytes, base, slots, entry });
         below &= entry == Entry::Table;
     }
-    Walk {
-        sign: (64 - top, addr.0 >> top),
-        levels,
-        offset: (shift, addr.0 & (page - 1)),
-    }
+    Walk { sign: (64 - top, addr.0 >> top), levels, offset: (shift, addr.0 & (page - 1)) }
 }
 
 fn entry(space: &AddressSpace, own: Range, addr: Addr, level: u32) -> Entry {
@@ -104,11 +100,15 @@ fn entry(space: &AddressSpace, own: Range, addr: Addr, level: u32) -> Entry {
     if level == 0 {
         return match page {
             Some(page) if page.state == PageState::Unknown => Entry::Unknown,
-            Some(page) if page.state != PageState::Untouched || page.flags.has(PageFlags::GUARD) => Entry::Page(page),
+            Some(page) if page.state != PageState::Untouched || page.flags.has(PageFlags::GUARD) => {
+                Entry::Page(page)
+            }
             _ => Entry::Empty,
         };
     }
-    if let Some(page) = page.filter(|page| level == 1 && page.flags.has(PageFlags::HUGE) && page.state.is_resident()) {
+    if let Some(page) =
+        page.filter(|page| level == 1 && page.flags.has(PageFlags::HUGE) && page.state.is_resident())
+    {
         return Entry::Huge(page);
     }
     let mut unknown = false;
