@@ -1,5 +1,6 @@
 //! The state of the page, and the one function that changes it.
 
+use crate::commands;
 use crate::msg::Msg;
 use crate::player::{Motion, brisk_pause_before, pause_before};
 use pagescope_shared::addr::{Addr, Range};
@@ -18,6 +19,11 @@ pub enum StageView {
     Time,
 }
 
+impl StageView {
+    /// All of them, with the names that the page has for them.
+    pub const ALL: [(&str, Self); 3] = [("pages", Self::Pages), ("walk", Self::Walk), ("time", Self::Time)];
+}
+
 /// What stands beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SidePanel {
@@ -32,6 +38,17 @@ pub enum SidePanel {
     Compare,
     /// The trace as a whole: processes, what was recorded, what is wrong with it.
     Trace,
+}
+
+impl SidePanel {
+    /// All of them, with the names that the page has for them.
+    pub const ALL: [(&str, Self); 5] = [
+        ("now", Self::Now),
+        ("events", Self::Events),
+        ("inspect", Self::Inspect),
+        ("compare", Self::Compare),
+        ("trace", Self::Trace),
+    ];
 }
 
 /// Where the camera of the pages is.
@@ -125,7 +142,7 @@ impl Default for App {
 impl App {
     /// Changes the state by one message.
     pub fn update(&mut self, msg: Msg) {
-        if !matches!(msg, Msg::Tick(_)) {
+        if !matches!(msg, Msg::Tick(_) | Msg::Frame) {
             self.revision += 1;
         }
         match msg {
@@ -162,7 +179,12 @@ impl App {
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
             Msg::Meter => self.meter = !self.meter,
-            Msg::Redraw => {}
+            Msg::Run(id) => {
+                if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
+                    self.update(msg);
+                }
+            }
+            Msg::Frame | Msg::Redraw => {}
         }
     }
 

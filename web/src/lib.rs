@@ -5,6 +5,7 @@
 //! natively; only `dom` and the two renderers need a browser.
 
 pub mod app;
+pub mod commands;
 #[cfg(target_arch = "wasm32")]
 pub mod dom;
 pub use pagescope_shared::format;

@@ -65,6 +65,10 @@ pub enum Msg {
     ReducedMotion(bool),
     /// Show how long frames take, or no longer.
     Meter,
+    /// A command of the table, by its id.
+    Run(&'static str),
+    /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.
+    Frame,
     /// Something that only the drawing depends on changed: size, theme.
     Redraw,
 }

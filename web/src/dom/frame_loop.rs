@@ -76,7 +76,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         app: App::default(),
         view: View::default(),
         revision: None,
-        panels: vec![Box::new(Shell::new(&document, &queue)?), Box::new(Panels::new(Rc::clone(&elements)))],
+        panels: vec![Box::new(Shell::new(&document)?), Box::new(Panels::new(Rc::clone(&elements)))],
         pictures: vec![
             Box::new(Picture::new(Rc::clone(&elements))?),
             Box::new(Walk::new(&document, &queue)?),

@@ -3,35 +3,17 @@
 use super::elements::{Elements, Listener};
 use super::frame_loop::Queue;
 use super::{load, theme, window};
-use crate::app::StageView;
+use crate::app::{SidePanel, StageView};
+use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
 use pagescope_shared::addr::Addr;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{DragEvent, Element, EventTarget, HtmlElement, KeyboardEvent};
-
-/// What a key does, when no control has the focus that wants it for itself.
-fn key_message(key: &str) -> Option<Msg> {
-    Some(match key {
-        "ArrowRight" | "PageDown" | " " | "n" | "N" => Msg::NextStep,
-        "ArrowLeft" | "PageUp" | "p" | "P" => Msg::PreviousStep,
-        "." => Msg::NextEvent,
-        "," => Msg::PreviousEvent,
-        "k" | "K" => Msg::TogglePlay,
-        "Home" => Msg::Home,
-        "End" => Msg::End,
-        "o" | "O" => Msg::Overview,
-        "Escape" => Msg::Follow,
-        "1" => Msg::Stage(StageView::Pages),
-        "2" => Msg::Stage(StageView::Walk),
-        "3" => Msg::Stage(StageView::Time),
-        "~" => Msg::Meter,
-        _ => return None,
-    })
-}
+use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
 
 /// Listens to everything. The listeners live as long as what is returned.
 pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, String> {
+    label_buttons(e);
     let mut all = Vec::new();
     let mut on = |target: &EventTarget, name: &'static str, call: Box<dyn Fn(web_sys::Event)>| {
         all.push(Listener::new(target, name, call));
@@ -40,22 +22,12 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
         let queue = queue.clone();
         Box::new(move |_| queue.send(msg.clone()))
     };
-    let buttons: [(&HtmlElement, Msg); 6] = [
-        (&e.home, Msg::Home),
-        (&e.previous, Msg::PreviousStep),
-        (&e.play, Msg::TogglePlay),
-        (&e.next, Msg::NextStep),
-        (&e.end, Msg::End),
-        (&e.dismiss, Msg::DismissError),
-    ];
-    for (button, msg) in buttons {
-        on(button, "click", click(msg));
-    }
-    on(&e.overview, "click", {
+    on(&e.document.clone().into(), "click", {
         let (queue, e) = (queue.clone(), Rc::clone(e));
-        Box::new(move |_| {
-            let pressed = e.overview.get_attribute("aria-pressed").as_deref() == Some("true");
-            queue.send(if pressed { Msg::Follow } else { Msg::Overview });
+        Box::new(move |event| {
+            if let Some(command) = data(&event, "command").and_then(|id| commands::by_id(&id)) {
+                run(command, &queue, &e);
+            }
         })
     });
     on(&e.scrub, "input", {
@@ -80,13 +52,6 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
             if let Some(addr) = data(&event, "addr").and_then(|a| a.parse::<Addr>().ok()) {
                 queue.send(Msg::Focus(addr));
             }
-        })
-    });
-    on(&e.theme, "click", {
-        let (queue, e) = (queue.clone(), Rc::clone(e));
-        Box::new(move |_| {
-            theme::toggle(&e);
-            queue.send(Msg::Redraw);
         })
     });
     files(e, queue, &mut on);
@@ -116,10 +81,6 @@ fn files(
     queue: &Queue,
     on: &mut impl FnMut(&EventTarget, &'static str, Box<dyn Fn(web_sys::Event)>),
 ) {
-    on(&e.open, "click", {
-        let file = e.file.clone();
-        Box::new(move |_| file.click())
-    });
     on(&e.file, "change", {
         let (queue, input) = (queue.clone(), e.file.clone());
         Box::new(move |_| {
@@ -151,30 +112,77 @@ fn files(
     }
 }
 
+/// Does what a command does.
+fn run(command: &'static Command, queue: &Queue, e: &Elements) {
+    match command.act {
+        Act::Send(_) => queue.send(Msg::Run(command.id)),
+        Act::Browser(BrowserAct::Open) => e.file.click(),
+        Act::Browser(BrowserAct::Theme) => {
+            theme::toggle(e);
+            queue.send(Msg::Redraw);
+        }
+    }
+}
+
+/// What the page has for `data-NAME` of its root, such as the view in the middle.
+fn shown<T: Copy>(e: &Elements, name: &str, all: &[(&str, T)]) -> Option<T> {
+    let value = e.document.get_element_by_id("app")?.get_attribute(&format!("data-{name}"))?;
+    all.iter().find(|(name, _)| *name == value).map(|(_, it)| *it)
+}
+
 fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
-    if event.ctrl_key() || event.meta_key() || event.alt_key() {
+    // AltGr is Ctrl and Alt on some systems: it makes signs.
+    let ctrl = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
+    if event.default_prevented() || (event.alt_key() && !event.ctrl_key()) {
         return;
     }
-    let key = event.key();
     let focus = event.target().and_then(|t| t.dyn_into::<Element>().ok());
-    let tag = focus.as_ref().map(|f| f.tag_name().to_ascii_lowercase()).unwrap_or_default();
-    // A control keeps the keys that it uses itself.
-    let own = match tag.as_str() {
-        "input" => key.starts_with("Arrow") || matches!(key.as_str(), "Home" | "End" | "PageUp" | "PageDown"),
-        "select" => true,
+    if !ctrl && focus.is_some_and(|focus| keeps(&focus, &event.key())) {
+        return;
+    }
+    let stage = shown(e, "stage", &StageView::ALL).unwrap_or_default();
+    let side = shown(e, "side", &SidePanel::ALL).unwrap_or_default();
+    let name = commands::key_name(&event.key(), ctrl, event.shift_key());
+    if let Some(command) = commands::by_key(&name, stage, side) {
+        event.prevent_default();
+        run(command, queue, e);
+    }
+}
+
+/// Whether a control keeps a key for itself: by what it is, or because it says so (`data-keys`, names with spaces between).
+fn keeps(focus: &Element, key: &str) -> bool {
+    let along = || key.starts_with("Arrow") || matches!(key, "Home" | "End" | "PageUp" | "PageDown");
+    let own = match focus.tag_name().to_ascii_lowercase().as_str() {
+        "input" => match focus.get_attribute("type").as_deref() {
+            Some("range") => along(),
+            Some("checkbox" | "radio" | "button") => key == " ",
+            _ => key.chars().count() == 1 || along() || matches!(key, "Escape" | "Enter"),
+        },
+        "select" | "textarea" => true,
         "button" => key == " ",
         _ => false,
     };
-    if own {
-        return;
-    }
-    if matches!(key.as_str(), "t" | "T") {
-        theme::toggle(e);
-        queue.send(Msg::Redraw);
-    } else if let Some(msg) = key_message(&key) {
-        event.prevent_default();
-        queue.send(msg);
+    let said = || focus.closest("[data-keys]").ok().flatten().and_then(|e| e.get_attribute("data-keys"));
+    own || said().is_some_and(|keys| keys.split(' ').any(|k| k == key))
+}
+
+/// Says at every button with a command what it does and by which key.
+fn label_buttons(e: &Elements) {
+    let Ok(buttons) = e.document.query_selector_all("[data-command]") else { return };
+    for i in 0..buttons.length() {
+        let Some(button) = buttons.item(i).and_then(|b| b.dyn_into::<Element>().ok()) else { continue };
+        let id = button.get_attribute("data-command").unwrap_or_default();
+        let Some(command) = commands::by_id(&id) else { continue };
+        let keys = command.keys_text();
+        let title =
+            if keys.is_empty() { command.name.to_owned() } else { format!("{} ({keys})", command.name) };
+        let _ = button.set_attribute("title", &title);
+        if !command.keys.is_empty() {
+            let keys = command.keys.iter().map(|key| if *key == " " { "Space" } else { key });
+            let keys = keys.collect::<Vec<_>>().join(" ").replace("Ctrl+", "Control+");
+            let _ = button.set_attribute("aria-keyshortcuts", &keys);
+        }
     }
 }
 

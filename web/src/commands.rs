@@ -1,0 +1,204 @@
+//! Everything that a person can ask for by name: one table for keys, buttons, the command palette and the help.
+
+use crate::app::{App, Focus, SidePanel, StageView};
+use crate::msg::Msg;
+
+/// Something that a person can ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// What `data-command` in `index.html` calls it.
+    pub id: &'static str,
+    /// What a person calls it.
+    pub name: &'static str,
+    /// Under which heading it stands in the help.
+    pub group: Group,
+    /// The keys that do it, see [`key_name`]; the first one is shown.
+    pub keys: &'static [&'static str],
+    /// Where those keys mean it.
+    pub context: Context,
+    /// What it does.
+    pub act: Act,
+}
+
+/// The headings of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Through the trace.
+    Play,
+    /// What stands in the middle, and where its camera is.
+    View,
+    /// What stands beside it.
+    Panel,
+    /// Finding.
+    Find,
+    /// The page itself.
+    Page,
+}
+
+impl Group {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 5] = [Self::Play, Self::View, Self::Panel, Self::Find, Self::Page];
+
+    /// The heading.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Play => "Through the trace",
+            Self::View => "View",
+            Self::Panel => "Panels",
+            Self::Find => "Find",
+            Self::Page => "This page",
+        }
+    }
+}
+
+/// Where a key means a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Everywhere.
+    Everywhere,
+    /// While this view stands in the middle.
+    Stage(StageView),
+    /// While this panel stands beside it.
+    Side(SidePanel),
+}
+
+impl Context {
+    /// Whether it holds while `stage` and `side` are shown.
+    pub fn holds(self, stage: StageView, side: SidePanel) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Stage(of) => of == stage,
+            Self::Side(of) => of == side,
+        }
+    }
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// It becomes a message; none where there is nothing to do.
+    Send(fn(&App) -> Option<Msg>),
+    /// Only the browser can do it.
+    Browser(BrowserAct),
+}
+
+/// What only the browser can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserAct {
+    /// Light to dark and back.
+    Theme,
+    /// The picker of files.
+    Open,
+}
+
+/// The command of this name.
+pub fn by_id(id: &str) -> Option<&'static Command> {
+    ALL.iter().find(|command| command.id == id)
+}
+
+/// The command that a key means while `stage` and `side` are shown.
+pub fn by_key(key: &str, stage: StageView, side: SidePanel) -> Option<&'static Command> {
+    ALL.iter().find(|command| command.keys.contains(&key) && command.context.holds(stage, side))
+}
+
+/// What the table calls a key: the browser's name of it, letters small, after `Ctrl+` (or Command) and `Shift+`. Of
+/// signs such as `?` the shift key is a part.
+pub fn key_name(key: &str, ctrl: bool, shift: bool) -> String {
+    let sign = key.chars().count() == 1 && !key.chars().all(char::is_alphabetic);
+    let key = if key.chars().count() == 1 { key.to_lowercase() } else { key.to_owned() };
+    let ctrl = if ctrl { "Ctrl+" } else { "" };
+    let shift = if shift && !sign { "Shift+" } else { "" };
+    format!("{ctrl}{shift}{key}")
+}
+
+/// What a person calls a key.
+pub fn key_label(key: &str) -> String {
+    let (before, last) = match key.rfind('+').filter(|at| *at > 0 && at + 1 < key.len()) {
+        Some(at) => key.split_at(at + 1),
+        None => ("", key),
+    };
+    let last = match last {
+        "ArrowRight" => "→",
+        "ArrowLeft" => "←",
+        "ArrowUp" => "↑",
+        "ArrowDown" => "↓",
+        "PageDown" => "Page Down",
+        "PageUp" => "Page Up",
+        "Escape" => "Esc",
+        " " => "Space",
+        other => {
+            return format!("{before}{}", other.to_uppercase()).replace("HOME", "Home").replace("END", "End");
+        }
+    };
+    format!("{before}{last}")
+}
+
+impl Command {
+    /// Its keys as a person reads them, `→, Page Down`; empty without one.
+    pub fn keys_text(&self) -> String {
+        self.keys.iter().map(|key| key_label(key)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The message that it becomes now.
+    pub fn message(&self, app: &App) -> Option<Msg> {
+        match self.act {
+            Act::Send(message) => message(app),
+            Act::Browser(_) => None,
+        }
+    }
+}
+
+const fn command(
+    id: &'static str,
+    name: &'static str,
+    group: Group,
+    keys: &'static [&'static str],
+    message: fn(&App) -> Option<Msg>,
+) -> Command {
+    Command { id, name, group, keys, context: Context::Everywhere, act: Act::Send(message) }
+}
+
+const fn browser(
+    id: &'static str,
+    name: &'static str,
+    keys: &'static [&'static str],
+    act: BrowserAct,
+) -> Command {
+    Command { id, name, group: Page, keys, context: Context::Everywhere, act: Act::Browser(act) }
+}
+
+use Group::{Page, Panel, Play, View};
+
+/// All commands, in the order of the help.
+pub static ALL: &[Command] = &[
+    command("next", "Next step", Play, &["ArrowRight", "PageDown", " ", "n"], |_| Some(Msg::NextStep)),
+    command("previous", "Step back", Play, &["ArrowLeft", "PageUp", "p"], |_| Some(Msg::PreviousStep)),
+    command("next-event", "Next event", Play, &["."], |_| Some(Msg::NextEvent)),
+    command("previous-event", "Event before", Play, &[","], |_| Some(Msg::PreviousEvent)),
+    command("play", "Play or pause", Play, &["k"], |_| Some(Msg::TogglePlay)),
+    command("home", "To the start", Play, &["Home"], |_| Some(Msg::Home)),
+    command("end", "To the end", Play, &["End"], |_| Some(Msg::End)),
+    command("stage-pages", "Pages", View, &["1"], |_| Some(Msg::Stage(StageView::Pages))),
+    command("stage-walk", "Walk: one address through the page tables", View, &["2"], |_| {
+        Some(Msg::Stage(StageView::Walk))
+    }),
+    command("stage-time", "Time: the whole trace", View, &["3"], |_| Some(Msg::Stage(StageView::Time))),
+    command("overview", "All pages of the process", View, &["o"], |app| {
+        Some(if app.focus == Focus::Overview { Msg::Follow } else { Msg::Overview })
+    }),
+    command("follow", "Follow the events again", View, &["Escape"], |_| Some(Msg::Follow)),
+    command("side-now", "Now: what happens", Panel, &["4"], |_| Some(Msg::Side(SidePanel::Now))),
+    command("side-events", "Events: all of them", Panel, &["5"], |_| Some(Msg::Side(SidePanel::Events))),
+    command("side-inspect", "Inspect: what is selected", Panel, &["6"], |_| {
+        Some(Msg::Side(SidePanel::Inspect))
+    }),
+    command("side-compare", "Compare: two moments", Panel, &["7"], |_| Some(Msg::Side(SidePanel::Compare))),
+    command("side-trace", "Trace: what was recorded", Panel, &["8"], |_| Some(Msg::Side(SidePanel::Trace))),
+    command("dismiss", "Close the message", Page, &[], |app| app.error.as_ref().map(|_| Msg::DismissError)),
+    browser("open", "Open a trace from this computer", &[], BrowserAct::Open),
+    browser("theme", "Light or dark", &["t"], BrowserAct::Theme),
+    command("meter", "How long frames take", Page, &["~"], |_| Some(Msg::Meter)),
+];
+
+#[cfg(test)]
+mod tests;
