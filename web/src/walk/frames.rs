@@ -58,6 +58,8 @@ pub struct FrameBox {
     pub zero: bool,
     /// Whether the walk ends there.
     pub subject: bool,
+    /// Where it stands among the others.
+    pub column: usize,
 }
 
 /// A page that stands on a frame: indices.
@@ -85,8 +87,13 @@ pub(super) fn frames(world: &World, pid: u32, addr: Addr) -> Frames {
     let Some(space) = world.space(pid) else { return Frames::default() };
     let size = space.page_size();
     let number = size.page_of(addr);
-    // It stands in the middle of an aligned stretch, which stays while one goes along.
-    let first = number / AROUND * AROUND;
+    // An aligned stretch, which stays while one goes along; moved into the mapping where that is.
+    let mut first = number / AROUND * AROUND;
+    if let Some(mapping) = space.mapping_at(addr) {
+        let (begin, end) =
+            (size.page_of(mapping.range.start()), size.page_of(Addr(mapping.range.end().0 - 1)) + 1);
+        first = first.min(end.saturating_sub(AROUND)).max(begin);
+    }
     let own: Vec<Cell> = (first..first + AROUND)
         .filter_map(|n| {
             let at = size.address_of(n)?;
@@ -137,7 +144,7 @@ pub(super) fn frames(world: &World, pid: u32, addr: Addr) -> Frames {
         }
         all.strips.push(Strip { label: label(world, other, cells.first()), pid: other, cells });
     }
-    all.sort();
+    all.place();
     let subject = own.iter().position(|cell| cell.subject);
     all.shared = sharing(world, subject.and_then(|i| companions.get(i)), subject.and_then(|i| own.get(i)));
     all
@@ -163,7 +170,7 @@ impl Frames {
         let frame = identities.iter().position(|known| *known == identity).unwrap_or_else(|| {
             identities.push(identity);
             let zero = identity == Identity::Zero;
-            self.frames.push(FrameBox { frame: page.frame, page, zero, subject: false });
+            self.frames.push(FrameBox { frame: page.frame, page, zero, subject: false, column: 0 });
             identities.len() - 1
         });
         if let Some(frame) = self.frames.get_mut(frame) {
@@ -172,16 +179,30 @@ impl Frames {
         self.joins.push(Join { strip, cell, frame });
     }
 
-    /// Frames with numbers stand by number; those without keep their places among each other, behind them.
-    fn sort(&mut self) {
+    /// Frames with numbers stand by number, those without behind them. Where there is no number at all, a frame stands
+    /// below its page.
+    fn place(&mut self) {
+        let numbered = self.frames.iter().any(|f| f.frame.is_some());
         let mut order: Vec<usize> = (0..self.frames.len()).collect();
-        order.sort_by_key(|i| {
-            let frame = self.frames.get(*i).and_then(|f| f.frame);
-            frame.map_or((1, 0), |frame| (0, frame.0))
-        });
-        self.frames = order.iter().filter_map(|i| self.frames.get(*i).copied()).collect();
-        for join in &mut self.joins {
-            join.frame = order.iter().position(|i| *i == join.frame).unwrap_or(join.frame);
+        if numbered {
+            order.sort_by_key(|i| {
+                let frame = self.frames.get(*i).and_then(|f| f.frame);
+                frame.map_or((1, 0), |frame| (0, frame.0))
+            });
+        }
+        let mut taken = Vec::new();
+        for (rank, index) in order.into_iter().enumerate() {
+            let below = self.joins.iter().find(|j| j.frame == index && j.strip == 0).map(|j| j.cell);
+            let column = if numbered {
+                rank
+            } else {
+                let free = (0..).find(|column| !taken.contains(column));
+                below.filter(|column| !taken.contains(column)).or(free).unwrap_or(rank)
+            };
+            taken.push(column);
+            if let Some(frame) = self.frames.get_mut(index) {
+                frame.column = column;
+            }
         }
     }
 }

@@ -214,7 +214,7 @@ fn frame_of(
     let unknown = view.page.is_some_and(|page| page.state == PageState::Unknown);
     let name = match (resident, frame) {
         (Some(_), Some(frame)) => format!("frame {frame}"),
-        (Some(_), None) => "a frame".to_owned(),
+        (Some(_), None) => "frame, no number".to_owned(),
         (None, _) if unknown => "frame not recorded".to_owned(),
         (None, _) => "no frame".to_owned(),
     };
@@ -234,19 +234,13 @@ fn frame_of(
         let mark = Rect { x: at.min(rect.right() - 3.0), y: rect.y, w: 3.0, h: rect.h };
         shapes.push(Shape::Box(mark, "byte".to_owned()));
     }
-    let words = match (view.page, frame) {
-        (Some(page), None) if page.state.is_resident() => {
-            vec![
-                format!("{}, {}", page.state.label(), page.provenance.label()),
-                "number not recorded".to_owned(),
-            ]
-        }
-        (Some(_), _) if unknown => Vec::new(),
-        (Some(page), _) => vec![format!("{}, {}", page.state.label(), page.provenance.label())],
-        (None, _) => vec!["not mapped".to_owned()],
+    let words = match view.page {
+        Some(_) if unknown => None,
+        Some(page) => Some(format!("{}, {}", page.state.label(), page.provenance.label())),
+        None => Some("not mapped".to_owned()),
     };
-    for (line, text) in (0u16..).zip(words) {
-        shapes.push(Shape::Text((x, rect.bottom() + em * (1.2 + 1.2 * f32::from(line))), "soft", text));
+    if let Some(text) = words {
+        shapes.push(Shape::Text((x, rect.bottom() + em * 1.2), "soft", text));
     }
 }
 
@@ -270,12 +264,14 @@ fn joined_of(picture: &mut Picture, view: &WalkView, area: Rect, em: f32) {
     let rows = [own_y, other_y];
     shapes.push(Shape::Text((area.x, own_y - em * 0.6), "label", format!("virtual pages: {}", own.label)));
     // As many boxes as cells, at least, so that a page and its frame are of one size.
-    let wide = own.cells.len().max(frames.frames.len());
+    let columns = frames.frames.iter().map(|f| f.column + 1).max().unwrap_or(0);
+    let wide = own.cells.len().max(columns);
     for join in &frames.joins {
         let Some(strip) = frames.strips.get(join.strip) else { continue };
         let y = rows.get(join.strip).copied().unwrap_or(own_y);
         let page = at(wide.max(strip.cells.len()), join.cell, y);
-        let frame = at(wide, join.frame, frames_y);
+        let column = frames.frames.get(join.frame).map_or(0, |f| f.column);
+        let frame = at(wide, column, frames_y);
         let subject = strip.cells.get(join.cell).is_some_and(|c| c.subject)
             || frames.frames.get(join.frame).is_some_and(|f| f.subject);
         let (from, to) =
@@ -290,8 +286,8 @@ fn joined_of(picture: &mut Picture, view: &WalkView, area: Rect, em: f32) {
         let y = other_y + cell.h + em * 1.3;
         shapes.push(Shape::Text((area.x, y), "label", format!("virtual pages: {}", other.label)));
     }
-    for (index, frame) in frames.frames.iter().enumerate() {
-        let rect = at(wide, index, frames_y);
+    for frame in &frames.frames {
+        let rect = at(wide, frame.column, frames_y);
         shapes.push(Shape::Box(rect, frame_class(frame)));
         shapes.push(Shape::Text(
             (rect.x + rect.w / 2.0, rect.bottom() + em * 1.05),
