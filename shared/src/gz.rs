@@ -21,16 +21,17 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 /// Decompresses piece by piece, all members one after another.
-pub struct Gunzip<'a> {
-    bytes: &'a [u8],
+pub struct Gunzip<B> {
+    bytes: B,
     at: usize,
     part: Part,
     inflate: Decompress,
     crc: Crc,
     /// Bytes of this member so far, modulo 2^32.
     amount: u32,
+    /// Bytes that were used up and are not kept any more.
+    dropped: u64,
     produced: u64,
-    limit: u64,
     chunk: Vec<u8>,
 }
 
@@ -42,10 +43,9 @@ enum Part {
     Nothing,
 }
 
-impl<'a> Gunzip<'a> {
+impl<B: AsRef<[u8]>> Gunzip<B> {
     /// Begins at the first byte of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let limit = to_u64(bytes.len()).saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES).min(MAX_BYTES);
+    pub fn new(bytes: B) -> Self {
         Self {
             bytes,
             at: 0,
@@ -53,8 +53,8 @@ impl<'a> Gunzip<'a> {
             inflate: Decompress::new(false),
             crc: Crc::new(),
             amount: 0,
+            dropped: 0,
             produced: 0,
-            limit,
             chunk: Vec::with_capacity(CHUNK_BYTES),
         }
     }
@@ -68,17 +68,26 @@ impl<'a> Gunzip<'a> {
         while self.chunk.is_empty() && !matches!(self.part, Part::Nothing) {
             if let Err(reason) = self.advance() {
                 self.part = Part::Nothing;
-                return Err(Problem { place: Place::Byte(to_u64(self.at)), reason });
+                let byte = self.dropped.saturating_add(to_u64(self.at));
+                return Err(Problem { place: Place::Byte(byte), reason });
             }
         }
         Ok((!self.chunk.is_empty()).then_some(&self.chunk))
     }
 
+    /// What has come may grow to so much.
+    fn limit(&self) -> u64 {
+        let came = self.dropped.saturating_add(to_u64(self.bytes.as_ref().len()));
+        came.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES).min(MAX_BYTES)
+    }
+
     fn advance(&mut self) -> Result<(), Reason> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.bytes.as_ref().get(self.at..).unwrap_or_default();
         self.part = match self.part {
             // Zeroes may fill the last block of a tape.
-            Part::Header if self.at > 0 && rest.iter().all(|&b| b == 0) => Part::Nothing,
+            Part::Header if self.dropped + to_u64(self.at) > 0 && rest.iter().all(|&b| b == 0) => {
+                Part::Nothing
+            }
             Part::Header => {
                 self.at += header_len(rest)?;
                 self.inflate.reset(false);
@@ -86,7 +95,7 @@ impl<'a> Gunzip<'a> {
                 self.amount = 0;
                 Part::Body
             }
-            Part::Body => self.inflate(rest)?,
+            Part::Body => self.inflate()?,
             Part::Checksum => {
                 let [a, b, c, d, amount @ ..] = *rest.first_chunk::<8>().ok_or(Reason::Torn)?;
                 if (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(amount))
@@ -102,7 +111,9 @@ impl<'a> Gunzip<'a> {
         Ok(())
     }
 
-    fn inflate(&mut self, rest: &[u8]) -> Result<Part, Reason> {
+    fn inflate(&mut self) -> Result<Part, Reason> {
+        let limit = self.limit();
+        let rest = self.bytes.as_ref().get(self.at..).unwrap_or_default();
         let before = self.inflate.total_in();
         let status = self.inflate.decompress_vec(rest, &mut self.chunk, FlushDecompress::None);
         let used = self.inflate.total_in() - before;
@@ -110,8 +121,8 @@ impl<'a> Gunzip<'a> {
         self.crc.update(&self.chunk);
         self.amount = self.amount.wrapping_add(low32(self.chunk.len()));
         self.produced += to_u64(self.chunk.len());
-        if self.produced > self.limit {
-            return Err(Reason::Grows { limit: self.limit });
+        if self.produced > limit {
+            return Err(Reason::Grows { limit });
         }
         match status {
             Err(_) => Err(Reason::Damaged("not what gzip writes")),
@@ -119,6 +130,21 @@ impl<'a> Gunzip<'a> {
             Ok(_) if used == 0 && self.chunk.is_empty() => Err(Reason::Torn),
             Ok(_) => Ok(Part::Body),
         }
+    }
+}
+
+impl Gunzip<Vec<u8>> {
+    /// More of the same file. What was used up of it before is let go.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.at.min(self.bytes.len()));
+        self.dropped = self.dropped.saturating_add(to_u64(self.at));
+        self.at = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be unpacked.
+    pub fn waiting(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
     }
 }
 

@@ -18,7 +18,7 @@ pub use frame::{FRAME_BYTES, Limits, TRAILER_BYTES, footer_offset, is_pscope};
 pub use read::read;
 
 pub(crate) use block::{BlockWriter, decode};
-pub(crate) use read::{Scan, block_events, keyframe, scan};
+pub(crate) use read::{Ends, Scan, Scanner, block_events, ends, frame_at, keyframe};
 
 /// The version of the container that this code writes. A reader refuses newer ones.
 pub const VERSION: u32 = 1;

@@ -1,44 +1,69 @@
 //! The events of a trace, encoded, and decoded block by block where they are looked at.
 
+mod coming;
+mod intake;
+mod opening;
+mod pieces;
+
+pub use opening::{Opened, Opening};
+
 use crate::event::{Event, EventKind, Extra, Lost};
 use crate::gz::{Gunzip, is_gzip};
 use crate::header::Header;
-use crate::jsonl::{Line, Lines, MAX_LINE_BYTES, check};
+use crate::jsonl::check;
 use crate::pscope::{
-    BlockPlace, BlockWriter, Density, KeyframePlace, Limits, Scan, block_events, decode, is_pscope, scan,
+    BlockPlace, Density, Ends, KeyframePlace, Scan, Scanner, block_events, decode, ends, frame_at, is_pscope,
+    keyframe as world_of,
 };
 use crate::trace::{Place, Problem, ReadError, Reason, Trace};
 use crate::world::World;
+use intake::Intake;
+use pieces::Pieces;
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
+use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What decoded blocks may take, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Events a block, of a trace that came in another form.
-const BLOCK_EVENTS: u32 = 8192;
+/// What encoded blocks of a trace that comes by pieces may take, in bytes.
+const PIECES_BYTES: usize = 256 << 20;
 
 /// A trace that can be read at any position.
 ///
-/// Memory: the bytes of a `.pscope`, or about 10 bytes an event of any other trace; beside them decoded blocks of 64 MiB
-/// at most.
+/// Memory: the bytes of a `.pscope`, but at most 256 MiB of one that comes by pieces, or about 10 bytes an event of any
+/// other trace; beside them decoded blocks of 64 MiB at most.
 #[derive(Clone, Debug)]
 pub struct Store {
-    source: Arc<Source>,
-    scan: Arc<Scan>,
+    source: Rc<Source>,
+    scan: Rc<Scan>,
     len: usize,
     state: RefCell<State>,
 }
 
 /// Where the blocks are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Source {
     /// In the file that was opened.
     File(Vec<u8>),
     /// In memory, one by one, not compressed.
     Blocks(Vec<Vec<u8>>),
+    /// In a file of which only a part is here.
+    Pieces(RefCell<Pieces>),
+}
+
+/// How far [`Store::from_ends`] has come.
+#[derive(Debug)]
+pub enum Begun {
+    /// A store without a block yet.
+    Store(Box<Store>),
+    /// This stretch of the file has to be there, too.
+    More(Range<u64>),
+    /// The file has no sound index: it has to be opened as a whole.
+    NoIndex,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,6 +71,8 @@ struct State {
     problems: Vec<Problem>,
     /// Blocks whose problem is known.
     damaged: BTreeSet<usize>,
+    /// Keyframes, by their first byte, that are none.
+    no_worlds: BTreeSet<u64>,
     /// Decoded blocks, the one used last first.
     blocks: VecDeque<(usize, Arc<Vec<Event>>)>,
     /// What they take.
@@ -59,12 +86,15 @@ impl Store {
     /// When there is no header, or one of a newer version. Anything wrong after that is a [`Problem`].
     pub fn open(bytes: Vec<u8>) -> Result<Self, ReadError> {
         if is_pscope(&bytes) {
-            let scan = scan(&bytes)?;
+            let mut scanner = Scanner::new(&bytes)?;
+            scanner.go_on(&bytes, usize::MAX);
+            let scan = scanner.finish(&bytes);
             return Ok(Self::of(Source::File(bytes), scan));
         }
         let mut intake = Intake::default();
         if is_gzip(&bytes) {
-            intake.take_gzip(&bytes)?;
+            let mut from = Gunzip::new(&bytes);
+            while intake.take_unpacked(&mut from)? {}
         } else {
             intake.take(&bytes)?;
         }
@@ -118,12 +148,34 @@ impl Store {
         intake.into_store(trace.header.clone())
     }
 
+    /// A `.pscope` of `len` bytes from its first and its last bytes: the rest comes by [`Self::put`], in any order.
+    ///
+    /// # Errors
+    /// When there is no header, or one of a newer version.
+    pub fn from_ends(len: u64, first: &[u8], last: &[u8]) -> Result<Begun, ReadError> {
+        Self::within(PIECES_BYTES, len, first, last)
+    }
+
+    fn within(budget: usize, len: u64, first: &[u8], last: &[u8]) -> Result<Begun, ReadError> {
+        Ok(match ends(len, first, last)? {
+            Ends::NoIndex => Begun::NoIndex,
+            Ends::More(range) => Begun::More(range),
+            Ends::Index(scan) => {
+                let pieces = Source::Pieces(RefCell::new(Pieces::new(budget)));
+                let store = Self::of(pieces, *scan);
+                store.put(0, first);
+                store.put(len.saturating_sub(to_u64(last.len())), last);
+                Begun::Store(Box::new(store))
+            }
+        })
+    }
+
     fn of(source: Source, mut scan: Scan) -> Self {
         let problems = std::mem::take(&mut scan.problems);
         let len = scan.blocks.last().map_or(0, |last| last.position + u64::from(last.events));
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let state = RefCell::new(State { problems, ..State::default() });
-        Self { source: Arc::new(source), scan: Arc::new(scan), len, state }
+        Self { source: Rc::new(source), scan: Rc::new(scan), len, state }
     }
 
     /// What recorded it.
@@ -150,11 +202,12 @@ impl Store {
     pub fn density(&self) -> &Density {
         &self.scan.density
     }
-    /// How many bytes the encoded events take.
+    /// How many bytes the encoded events take, as far as they are here.
     pub fn encoded_bytes(&self) -> usize {
         match self.source.as_ref() {
             Source::File(bytes) => bytes.len(),
             Source::Blocks(blocks) => blocks.iter().map(Vec::len).sum(),
+            Source::Pieces(pieces) => pieces.borrow().cost(),
         }
     }
 
@@ -171,7 +224,8 @@ impl Store {
         self.scan.blocks.get(block).map_or(self.len, |b| usize::try_from(b.position).unwrap_or(usize::MAX))
     }
 
-    /// A block's events.
+    /// A block's events. `None` where there is no such block, or where its bytes have not come yet: then they are
+    /// [`Self::wanted`] from now on.
     pub fn block(&self, block: usize) -> Option<Arc<Vec<Event>>> {
         let mut state = self.state.borrow_mut();
         if let Some(at) = state.blocks.iter().position(|(index, _)| *index == block) {
@@ -182,7 +236,8 @@ impl Store {
         }
         let place = self.scan.blocks.get(block)?;
         let (mut events, problem) = match self.source.as_ref() {
-            Source::File(bytes) => block_events(bytes, &self.scan, place),
+            Source::File(bytes) => block_events(frame_at(bytes, place.offset), &self.scan, place),
+            Source::Pieces(pieces) => block_events(pieces.borrow_mut().get(place.offset)?, &self.scan, place),
             Source::Blocks(blocks) => {
                 let size = self.scan.header.page_size;
                 let (events, result) =
@@ -207,11 +262,11 @@ impl Store {
         Some(events)
     }
 
-    /// How many events happened before `time_ns`.
+    /// How many events happened before `time_ns`. Where the block is not here that knows, its start.
     pub fn find_time(&self, time_ns: u64) -> usize {
         self.partition(|b| b.time_ns < time_ns, |e| e.time_ns < time_ns)
     }
-    /// How many events have a lower sequence number.
+    /// How many events have a lower sequence number. Where the block is not here that knows, its start.
     pub fn find_seq(&self, seq: u64) -> usize {
         self.partition(|b| b.seq < seq, |e| e.seq < seq)
     }
@@ -229,16 +284,31 @@ impl Store {
     fn keyframe_place(&self, position: usize) -> Option<&KeyframePlace> {
         let at = u64::try_from(position).ok()?;
         let next = self.scan.keyframes.partition_point(|k| k.position <= at);
-        self.scan.keyframes.get(next.checked_sub(1)?)
+        let state = self.state.borrow();
+        let mut before = self.scan.keyframes.get(..next)?.iter().rev();
+        before.find(|place| !state.no_worlds.contains(&place.offset))
     }
 
-    /// The last world that the trace itself holds at or before `position`, with its position.
+    /// The last world that the trace itself holds at or before `position`, with its position. `None` where there is
+    /// none, or where its bytes have not come yet: then they are [`Self::wanted`] from now on.
     pub fn keyframe(&self, position: usize) -> Option<(usize, World)> {
-        let place = self.keyframe_place(position)?;
-        let Source::File(bytes) = self.source.as_ref() else { return None };
-        let world = crate::pscope::keyframe(bytes, &self.scan, place)?;
-        Some((usize::try_from(place.position).ok()?, world))
+        loop {
+            let place = self.keyframe_place(position)?;
+            let world = match self.source.as_ref() {
+                Source::File(bytes) => world_of(frame_at(bytes, place.offset), &self.scan),
+                Source::Pieces(pieces) => world_of(pieces.borrow_mut().get(place.offset)?, &self.scan),
+                Source::Blocks(_) => return None,
+            };
+            if let Some(world) = world {
+                return Some((usize::try_from(place.position).ok()?, world));
+            }
+            self.state.borrow_mut().no_worlds.insert(place.offset);
+        }
     }
+}
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 /// What a decoded block takes, in bytes, about: what events point to is on top.
@@ -261,109 +331,5 @@ fn fill_up(events: &mut Vec<Event>, place: &BlockPlace) {
     }
 }
 
-/// Lines that become blocks.
-#[derive(Default)]
-struct Intake {
-    lines: Lines,
-    header: Option<Header>,
-    writer: BlockWriter,
-    blocks: Vec<Vec<u8>>,
-    places: Vec<BlockPlace>,
-    /// The beginning of a line whose end has not come yet.
-    rest: Vec<u8>,
-}
-
-impl Intake {
-    fn take(&mut self, mut text: &[u8]) -> Result<(), ReadError> {
-        while !text.is_empty() {
-            let Some(end) = text.iter().position(|&b| b == b'\n') else {
-                // A line that is too long is kept as far as it takes to say so.
-                let room = (MAX_LINE_BYTES + 1).saturating_sub(self.rest.len());
-                self.rest.extend(text.iter().take(room));
-                break;
-            };
-            let (line, more) = text.split_at(end + 1);
-            text = more;
-            if self.rest.is_empty() {
-                self.line(line)?;
-            } else {
-                let mut whole = std::mem::take(&mut self.rest);
-                whole.extend_from_slice(line);
-                self.line(&whole)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn take_gzip(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
-        let mut from = Gunzip::new(bytes);
-        loop {
-            match from.next_chunk() {
-                Ok(Some(chunk)) => self.take(chunk)?,
-                Ok(None) => return Ok(()),
-                Err(problem) if self.header.is_none() && self.rest.is_empty() => {
-                    return Err(ReadError::NoGzip(problem.reason));
-                }
-                Err(problem) => {
-                    self.lines.problems.push(problem);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    fn line(&mut self, raw: &[u8]) -> Result<(), ReadError> {
-        match self.lines.read(raw)? {
-            Some(Line::Header(header)) => self.header = Some(*header),
-            Some(Line::Event(event)) => self.push(&event, self.lines.place()),
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, event: &Event, place: Place) {
-        if let Err(why) = self.writer.push(event) {
-            let reason = Reason::NotAnEvent(why.to_string());
-            self.lines.problems.push(Problem { place, reason });
-        }
-        if self.writer.count >= BLOCK_EVENTS || self.writer.is_full() {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        let (events, seq, time_ns) = (self.writer.count, self.writer.seq.0, self.writer.time_ns.0);
-        if events == 0 {
-            return;
-        }
-        let raw = self.writer.finish();
-        let bytes = u64::try_from(raw.len()).unwrap_or(u64::MAX);
-        let last = self.places.last().copied().unwrap_or_default();
-        let (offset, position) = (last.offset + last.bytes, last.position + u64::from(last.events));
-        self.places.push(BlockPlace { offset, bytes, position, events, seq, time_ns });
-        self.blocks.push(raw);
-    }
-
-    fn finish(mut self) -> Result<Store, ReadError> {
-        let rest = std::mem::take(&mut self.rest);
-        if !rest.is_empty() {
-            self.line(&rest)?;
-        }
-        let header = self.header.take().ok_or(ReadError::Empty)?;
-        Ok(self.into_store(header))
-    }
-
-    fn into_store(mut self, header: Header) -> Store {
-        self.flush();
-        let (blocks, problems) = (self.places, self.lines.problems);
-        let scan = Scan {
-            header,
-            limits: Limits::MAX,
-            blocks,
-            keyframes: Vec::new(),
-            density: Density::default(),
-            problems,
-        };
-        Store::of(Source::Blocks(self.blocks), scan)
-    }
-}
+#[cfg(test)]
+mod tests;

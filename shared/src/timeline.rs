@@ -1,9 +1,11 @@
 //! A whole trace as a film: any moment of it, forwards and backwards.
 
+mod approach;
 mod keyframes;
 mod search;
 mod series;
 
+pub use approach::Approach;
 pub use search::{Found, Query};
 pub use series::{Sample, Series};
 
@@ -13,7 +15,7 @@ use crate::model::Change;
 use crate::store::Store;
 use crate::trace::{Problem, Trace};
 use crate::world::World;
-use keyframes::{Keyframe, Keyframes};
+use keyframes::Keyframes;
 use std::cell::Ref;
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub struct Timeline {
     /// How far the trace has been gone through, and the world there.
     explored: Moment,
     now: Moment,
+    /// A moment on the way to one that is farther than a slice.
+    way: Option<Moment>,
     /// The block that was read last.
     block: Option<(usize, Arc<Vec<Event>>)>,
 }
@@ -69,6 +73,7 @@ impl Timeline {
             series: Series::new(store.len()),
             explored: start.clone(),
             now: start,
+            way: None,
             block: None,
             store,
         }
@@ -180,42 +185,9 @@ impl Timeline {
         &self.series
     }
 
-    /// Goes to any position; past the end means the end.
-    pub fn seek(&mut self, to: usize) {
-        let to = to.min(self.end());
-        if to > self.explored.position && !self.jump(to) {
-            self.explore(to - self.explored.position);
-            self.now = self.explored.clone();
-            return;
-        }
-        let keyframe = self.keyframes.before(to).filter(|_| to <= self.explored.position);
-        if let Some(Keyframe { position, world, change }) = keyframe
-            && (to < self.now.position || *position > self.now.position)
-        {
-            self.now = Moment { position: *position, world: world.clone(), change: change.clone() };
-        }
-        while self.now.position < to {
-            let Some((block, first)) = self.block_at(self.now.position) else { return };
-            let from = self.now.position - first;
-            let Some(events) = block.get(from..block.len().min(to - first)).filter(|e| !e.is_empty()) else {
-                return;
-            };
-            for event in events {
-                self.now.world.apply(event, &mut self.now.change);
-            }
-            self.now.position += events.len();
-        }
-    }
-
-    /// Goes near a moment that the trace has not been gone through to, if the trace itself holds a world there.
-    fn jump(&mut self, to: usize) -> bool {
-        let known = if self.now.position <= to { self.now.position } else { 0 };
-        let held = self.store.keyframe_before(to).filter(|at| *at > self.explored.position.max(known));
-        match held.and_then(|_| self.store.keyframe(to)) {
-            Some((position, world)) => self.now = Moment { position, world, change: Change::default() },
-            None => return known > self.explored.position,
-        }
-        true
+    /// Whether going through the trace can go on with what is here.
+    pub fn can_explore(&self) -> bool {
+        self.store.block_of(self.explored.position).is_some_and(|block| self.store.has_block(block))
     }
 
     /// Goes to the moment just before the first event at or after `time_ns`.

@@ -1,12 +1,16 @@
 //! Made-up recordings for benches: each a state to begin with, and events that lead back to a like state, so that they
 //! can be applied again and again.
 
-use crate::addr::{Addr, Range};
+use crate::addr::{Addr, PageSize, Range};
 use crate::event::{
-    Asked, Event, EventKind, Exec, Exit, Extra, Fault, FaultAccess, Fork, ForkMemory, Map, Protect, Unmap,
+    Asked, End, Event, EventKind, Exec, Exit, Extra, Fault, FaultAccess, Fork, ForkMemory, Map, Observed,
+    Protect, Unmap,
 };
+use crate::header::{Capability, FORMAT, Header, Tool, VERSION};
 use crate::mapping::{Attributes, Protection, Sharing};
 use crate::names::CallFlags;
+use crate::page::{PageFlags, PageState, Run};
+use std::num::NonZeroU64;
 
 const PAGE: u64 = 4096;
 /// Where the mappings of the beginning stand: 4 pages each, a gap of 12 pages after each.
@@ -61,6 +65,68 @@ impl Workload {
             writer.events.drain(..).for_each(|event| each(&event));
         }
     }
+}
+
+/// The header of a made-up recording.
+pub fn header() -> Header {
+    let text = |text: &str| text.to_owned();
+    Header {
+        format: text(FORMAT),
+        version: VERSION,
+        page_size: PageSize::FOUR_KIB,
+        arch: text("x86_64"),
+        clock: text("CLOCK_MONOTONIC"),
+        tool: Tool { name: text("workloads"), version: text("1"), method: text("made up") },
+        command: Vec::new(),
+        capabilities: vec![Capability::PageStates, Capability::Faults],
+        lesson: None,
+        extra: serde_json::Map::new(),
+    }
+}
+
+/// A server's day, `count` events: a thousand mappings, rounds of map, write and unmap among them, children that come
+/// and go. Times vary as a kernel's do.
+pub fn server(count: u64, mut each: impl FnMut(Event)) {
+    let background = Workload { name: "server", background: (1_000, 1), events: Vec::new() };
+    let rounds = [rounds(1_000, 20_000), fork_server(200, 400), rounds(30, 4_000)];
+    let mut random = Random(4);
+    let (mut seq, mut time_ns) = (0, 0);
+    let mut put = |event: &Event| {
+        if seq < count {
+            time_ns += 300 + random.below(700);
+            each(Event { seq, time_ns, ..event.clone() });
+            seq += 1;
+        }
+        seq < count
+    };
+    background.begin(|event| {
+        put(event);
+    });
+    while rounds.iter().flatten().all(&mut put) {}
+}
+
+/// One mapping of `pages` pages, as it was seen in `ranges` pieces of unlike states.
+pub fn patchwork(pages: u64, ranges: u64) -> Vec<Event> {
+    const STATES: [PageState; 4] =
+        [PageState::Private, PageState::Untouched, PageState::ZeroPage, PageState::CopyPending];
+    let (mut writer, mut random) = (Writer::default(), Random(5));
+    writer.map(PID, BASE, pages, READ_WRITE);
+    let each = (pages / ranges.max(1)).max(1);
+    let (mut runs, mut at) = (Vec::new(), 0);
+    while at < pages {
+        let last = (at + each + each / 2).min(pages) == pages;
+        let len = if last { pages - at } else { (each / 2 + random.below(each)).clamp(1, pages - at) };
+        let state = STATES[runs.len() % STATES.len()];
+        if let Some(pages) = NonZeroU64::new(len) {
+            runs.push(Run { pages, state, flags: PageFlags::default(), frame: None });
+        }
+        at += len;
+    }
+    let source = "made up".to_owned();
+    writer
+        .range(PID, BASE, pages, |range, _| EventKind::Observed(Box::new(Observed { range, source, runs })));
+    writer.push(PID, EventKind::End(End { count: 2 }));
+    writer.events
 }
 
 /// Map 4 pages in the gap after one of `mappings`, write all of them, unmap.
@@ -176,7 +242,6 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::addr::PageSize;
     use crate::model::Change;
     use crate::world::World;
 
@@ -196,5 +261,22 @@ mod tests {
             }
             assert_eq!(sizes[0], sizes[2], "{}", workload.name);
         }
+    }
+
+    #[test]
+    fn long_and_wide_ones_are_sound() {
+        let (mut world, mut change) = (World::new(PageSize::FOUR_KIB), Change::default());
+        let mut count = 0;
+        server(400_000, |event| {
+            world.apply(&event, &mut change);
+            assert!(change.drift.is_empty() && event.seq == count, "{event:?} {change:?}");
+            count += 1;
+        });
+        assert_eq!(count, 400_000);
+        let mut world = World::new(PageSize::FOUR_KIB);
+        let events = patchwork(1 << 22, 1000);
+        events.iter().for_each(|event| world.apply(event, &mut change));
+        assert!(matches!(&events[1].kind, EventKind::Observed(o) if (900..1100).contains(&o.runs.len())));
+        assert_eq!(world.totals().pages.iter().sum::<u64>(), 1 << 22);
     }
 }

@@ -75,11 +75,17 @@ impl Footer {
         to
     }
 
-    pub(super) fn load(raw: &[u8]) -> Result<Self, Malformed> {
-        Self::read(&mut Reader::new(raw)).ok_or(Malformed("an index that is none"))
+    /// Of a footer that stands at `offset` of its file.
+    pub(super) fn load(raw: &[u8], offset: u64) -> Result<Self, Malformed> {
+        Self::read(&mut Reader::new(raw), offset).ok_or(Malformed("an index that is none"))
     }
 
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
+    fn read(from: &mut Reader<'_>, before: u64) -> Option<Self> {
+        let header = u64::try_from(FRAME_BYTES).ok()?;
+        // Every frame takes its part of the file: so a short file has few of them.
+        let fits = |offset: u64, bytes: u64| {
+            bytes >= header && offset.checked_add(bytes).is_some_and(|end| end <= before)
+        };
         let mut footer = Self::default();
         let mut last = BlockPlace::default();
         for _ in 0..from.count(6)? {
@@ -89,6 +95,9 @@ impl Footer {
             let events = from.small()?;
             let seq = last.seq.checked_add(from.number()?)?;
             let time_ns = restored(from.number()?, last.time_ns);
+            if !fits(offset, bytes) {
+                return None;
+            }
             last = BlockPlace { offset, bytes, position, events, seq, time_ns };
             footer.blocks.push(last);
         }
@@ -97,12 +106,13 @@ impl Footer {
             let offset = last.offset.checked_add(last.bytes)?.checked_add(from.number()?)?;
             let bytes = from.number()?;
             let position = last.position.checked_add(from.number()?)?;
+            if !fits(offset, bytes) {
+                return None;
+            }
             last = KeyframePlace { offset, bytes, position };
             footer.keyframes.push(last);
         }
         footer.density = Density::load(from).ok()?;
-        let header = u64::try_from(FRAME_BYTES).ok()?;
-        let sound = footer.blocks.iter().all(|b| b.bytes >= header);
-        (sound && from.is_empty()).then_some(footer)
+        from.is_empty().then_some(footer)
     }
 }

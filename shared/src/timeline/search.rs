@@ -50,7 +50,8 @@ impl Timeline {
             if looked >= most {
                 return Found::Paused(at);
             }
-            let Some((block, first)) = self.block_at(next) else { return Found::Nothing };
+            // Its bytes have to come first.
+            let Some((block, first)) = self.block_at(next) else { return Found::Paused(at) };
             let inside = next - first;
             let left = most - looked;
             let hit = if back {
