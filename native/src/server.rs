@@ -5,6 +5,7 @@
 
 mod answer;
 mod browser;
+mod file;
 mod guard;
 mod page;
 mod trace;

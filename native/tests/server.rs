@@ -121,6 +121,59 @@ fn page_and_trace_and_nothing_else() {
 }
 
 #[test]
+fn parts_of_the_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "x.jsonl");
+    let (path, host) = (format!("/{}/trace/x.jsonl", server.token), format!("127.0.0.1:{}", server.port));
+    let ask = |method: &str, more: &str| {
+        server.raw(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"))
+    };
+    let len = TRACE.len();
+    let whole = ask("GET", "");
+    let tag = whole.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+    assert!(whole.contains("accept-ranges: bytes") && whole.contains(&format!("content-length: {len}")));
+    let rows = [
+        ("bytes=0-9", "206", format!("content-range: bytes 0-9/{len}"), &TRACE[..10]),
+        ("bytes=-5", "206", format!("content-range: bytes {}-{}/{len}", len - 5, len - 1), &TRACE[len - 5..]),
+        ("bytes=20-99999", "206", format!("content-range: bytes 20-{}/{len}", len - 1), &TRACE[20..]),
+        ("bytes=99999-", "416", format!("content-range: bytes */{len}"), ""),
+        ("bytes=0-1,3-4", "200", format!("content-length: {len}"), TRACE),
+    ];
+    for (range, expected, header, body) in rows {
+        let answer = ask("GET", &format!("Range: {range}\r\n"));
+        assert_eq!(status(&answer), expected, "{range}: {answer}");
+        assert!(answer.contains(&header), "{header}: {answer}");
+        assert_eq!(answer.split_once("\r\n\r\n").unwrap().1, body, "{range}");
+    }
+    let head = ask("HEAD", "");
+    assert!(head.contains(&format!("content-length: {len}")) && head.ends_with("\r\n\r\n"), "{head}");
+    for (tag, expected) in [(&*tag, "206"), ("\"another\"", "200")] {
+        let answer = ask("GET", &format!("Range: bytes=0-9\r\nIf-Range: {tag}\r\n"));
+        assert_eq!(status(&answer), expected, "{tag}: {answer}");
+    }
+}
+
+/// A file larger than what may be in memory goes out as it is.
+#[test]
+fn large_files_go_out_in_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "x.jsonl");
+    let line = [&[b' '; 99][..], b"\n"].concat();
+    let mut text = TRACE.as_bytes().to_vec();
+    (0..400_000).for_each(|_| text.extend(&line));
+    fs::write(dir.path().join("x.jsonl"), &text).unwrap();
+    let memory = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    };
+    let before = memory();
+    let answer = server.get("trace/x.jsonl");
+    assert_eq!(answer.split_once("\r\n\r\n").unwrap().1.len(), text.len());
+    assert!(memory() < before + 16_000, "{before} kB before, {} kB after {} bytes", memory(), text.len());
+}
+
+#[test]
 fn strangers_are_turned_away() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), "x.jsonl");

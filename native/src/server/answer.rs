@@ -1,10 +1,10 @@
 //! What is answered to which address: `/TOKEN/` is the page, `/TOKEN/trace/NAME` the trace, and nothing else is there.
 
-use super::guard;
 use super::page::{Found, Page};
+use super::{file, guard};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -28,7 +28,7 @@ pub(super) fn router(site: Site, port: u16) -> Router {
     Router::new()
         .route("/{token}/", get(index))
         .route("/{token}/trace/{name}", get(trace))
-        .route("/{token}/{*path}", get(file))
+        .route("/{token}/{*path}", get(part))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(guard::Hosts::at(port), guard::check))
         .with_state(Arc::new(site))
@@ -38,7 +38,7 @@ async fn index(State(site): State<Arc<Site>>, Path(token): Path<String>) -> Resp
     page(&site, &token, "index.html")
 }
 
-async fn file(State(site): State<Arc<Site>>, Path((token, path)): Path<(String, String)>) -> Response {
+async fn part(State(site): State<Arc<Site>>, Path((token, path)): Path<(String, String)>) -> Response {
     page(&site, &token, &path)
 }
 
@@ -52,19 +52,17 @@ fn page(site: &Site, token: &str, path: &str) -> Response {
     }
 }
 
-async fn trace(State(site): State<Arc<Site>>, Path((token, name)): Path<(String, String)>) -> Response {
+async fn trace(
+    State(site): State<Arc<Site>>,
+    Path((token, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
     if token != site.token || name != site.name {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let path = site.file.clone();
-    // From the disk each time: a lesson that was performed again is there on reload.
-    match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
-        Ok(Ok(bytes)) => ([(header::CONTENT_TYPE, "application/x-ndjson")], bytes).into_response(),
-        Ok(Err(error)) => {
-            let why = format!("cannot read {}: {error}\n", site.file.display());
-            eprint!("warning: {why}");
-            (StatusCode::NOT_FOUND, why).into_response()
-        }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    file::answer(&site.file, &headers).await.unwrap_or_else(|error| {
+        let why = format!("cannot read {}: {error}\n", site.file.display());
+        eprint!("warning: {why}");
+        (StatusCode::NOT_FOUND, why).into_response()
+    })
 }
