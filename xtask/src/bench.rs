@@ -1,5 +1,6 @@
 //! Speed, measured here and now, beside a baseline in the same run: numbers of two runs are not to be compared.
 
+mod record;
 mod results;
 
 use crate::run::{self, cargo, command};
@@ -17,12 +18,15 @@ use std::process::Stdio;
 pub(crate) enum Subject {
     /// The model following events, here and as wasm in Node
     Model,
+    /// Recording programs, beside strace and perf record: needs root for all of it
+    Record,
 }
 
 /// Runs the benches of a subject whose names contain `filter`, and prints one table.
 pub(crate) fn bench(subject: Subject, filter: Option<&str>, fallback: bool) -> Result<()> {
     match subject {
         Subject::Model => model(filter.unwrap_or_default(), fallback),
+        Subject::Record => record::bench(filter.unwrap_or_default()),
     }
 }
 
