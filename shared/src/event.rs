@@ -10,7 +10,7 @@ pub use call::{
 };
 pub use memory::{Access, AccessType, Fault, FaultAccess, Observed, Severity, Snapshot};
 pub use process::{Exec, Exit, Fork, ForkMemory, Signal, Start, Thread};
-pub use word::{End, Lost, Marker, Step};
+pub use word::{End, Lost, Marker, Question, Step};
 
 use serde_json::{Map as JsonMap, Value};
 

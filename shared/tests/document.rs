@@ -81,6 +81,7 @@ fn all_fields() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("to", fields::<NewPlace>()),
         ("mappings", fields::<Mapping>()),
         ("runs", fields::<Run>()),
+        ("question", fields::<event::Question>()),
         // What stands in it depends on its type.
         ("backing", vec!["type", "path", "offset", "dev", "inode", "name"]),
     ];
@@ -196,6 +197,8 @@ fn the_document_has_every_field() {
     assert_eq!(sorted(mapping), sorted(code("mappings")));
     let run = rows("A run is an object:", "| `").iter().flat_map(|r| named(r[0])).collect();
     assert_eq!(sorted(run), sorted(code("runs")));
+    let question = rows("A question is an object:", "| `").iter().flat_map(|r| named(r[0])).collect();
+    assert_eq!(sorted(question), sorted(code("question")));
     let mut header = rows("## Header", "| `").iter().flat_map(|r| named(r[0])).collect::<Vec<_>>();
     header.iter_mut().for_each(|f| f.1 = false);
     let expected = fields::<Header>().iter().map(|f| ((*f).to_owned(), false)).collect();

@@ -107,7 +107,14 @@ impl<'a> Stage<'a> {
     pub(super) fn step(&mut self, marker: &str, title: &str, text: String, note: &str) -> Result<()> {
         let line = line_with(self.lesson.source, marker)
             .with_context(|| format!("{} has no line with {marker:?}", self.lesson.source_name))?;
-        let step = Step { title: title.to_owned(), text, line, note: note.to_owned() };
+        let step = Step {
+            title: title.to_owned(),
+            text,
+            line,
+            note: note.to_owned(),
+            question: None,
+            man: Vec::new(),
+        };
         self.emit(EventKind::Step(Box::new(step)))
     }
 

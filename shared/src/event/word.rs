@@ -14,6 +14,25 @@ pub struct Step {
     pub line: u32,
     /// What the speaker may say.
     pub note: String,
+    /// What the audience may be asked before it sees what happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// Manual pages about it, such as `mmap(2)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub man: Vec<String>,
+}
+
+/// A question before the answer is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is asked.
+    pub text: String,
+    /// Answers to choose from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// Which of them is right, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u32>,
 }
 
 /// Somebody's bookmark.

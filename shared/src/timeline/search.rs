@@ -128,7 +128,10 @@ fn has_text(kind: &EventKind, text: &str) -> bool {
             EventKind::Signal(e) => has(&e.signal) || has(&e.code),
             EventKind::Access(e) => String::from_utf8_lossy(&e.bytes).to_lowercase().contains(text),
             EventKind::Snapshot(e) => e.mappings.iter().any(|m| has(&m.attributes.backing.to_string())),
-            EventKind::Step(e) => has(&e.title) || has(&e.text) || has(&e.note),
+            EventKind::Step(e) => {
+                let asked = e.question.as_ref();
+                has(&e.title) || has(&e.text) || has(&e.note) || asked.is_some_and(|q| has(&q.text))
+            }
             EventKind::Marker(e) => has(&e.title) || has(&e.text) || has(&e.note),
             EventKind::Lost(e) => has(&e.reason),
             _ => false,

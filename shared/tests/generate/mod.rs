@@ -187,9 +187,7 @@ fn other_kind() -> BoxedStrategy<EventKind> {
         }),
         observed().prop_map(|o| EventKind::Observed(Box::new(o))),
         snapshot().prop_map(|s| EventKind::Snapshot(Box::new(s))),
-        (text(), text(), any::<u32>(), text()).prop_map(|(title, text, line, note)| {
-            EventKind::Step(Box::new(Step { title, text, line, note }))
-        }),
+        step().prop_map(|step| EventKind::Step(Box::new(step))),
         (text(), text(), text(), option::of(addr())).prop_map(|(title, text, note, addr)| {
             EventKind::Marker(Box::new(Marker { title, text, note, addr }))
         }),
@@ -198,6 +196,24 @@ fn other_kind() -> BoxedStrategy<EventKind> {
         Just(EventKind::Other(Box::new("earthquake".to_owned()))),
     ]
     .boxed()
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let texts = || vec(text(), 0..3);
+    let question = (text(), texts(), option::of(any::<u32>())).prop_map(|(text, choices, answer)| Question {
+        text,
+        choices,
+        answer,
+    });
+    let words = (text(), text(), any::<u32>(), text());
+    (words, option::of(question), texts()).prop_map(|((title, text, line, note), question, man)| Step {
+        title,
+        text,
+        line,
+        note,
+        question,
+        man,
+    })
 }
 
 fn event() -> impl Strategy<Value = (u64, u64, u32, u32, EventKind, Extra)> {
