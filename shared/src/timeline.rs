@@ -2,12 +2,16 @@
 
 mod approach;
 mod keyframes;
+mod reach;
 mod search;
 mod series;
+mod walk;
 
 pub use approach::Approach;
+pub use reach::{Gap, Marked, ProcessReach, Reach, Stretches};
 pub use search::{Found, Query};
 pub use series::{Sample, Series};
+pub use walk::{Passed, Walk};
 
 use crate::event::{Event, EventKind, Step};
 use crate::header::Header;
@@ -32,6 +36,7 @@ pub struct Timeline {
     ends: bool,
     keyframes: Keyframes,
     series: Series,
+    reach: Reach,
     /// How far the trace has been gone through, and the world there.
     explored: Moment,
     now: Moment,
@@ -71,6 +76,7 @@ impl Timeline {
             ends: false,
             keyframes: Keyframes::new(&start, distance),
             series: Series::new(store.len()),
+            reach: Reach::new(store.header().page_size),
             explored: start.clone(),
             now: start,
             way: None,
@@ -87,6 +93,7 @@ impl Timeline {
             let from = self.explored.position - first;
             for event in block.iter().skip(from).take(until - self.explored.position) {
                 self.learn(event);
+                self.reach.follow(self.explored.position, event);
                 self.explored.world.apply(event, &mut self.explored.change);
                 self.explored.position += 1;
                 self.series.follow(&self.explored, event.time_ns);
@@ -183,6 +190,10 @@ impl Timeline {
     /// What memory amounted to through the trace, as far as it has been gone through.
     pub fn series(&self) -> &Series {
         &self.series
+    }
+    /// Which processes and addresses it is about, as far as it has been gone through.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Whether going through the trace can go on with what is here.

@@ -2,7 +2,9 @@
 
 use crate::commands;
 use crate::msg::Msg;
-use crate::player::{Motion, brisk_pause_before, pause_before};
+use crate::player::{Course, Motion};
+use crate::time;
+use crate::time::scale::Pace;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
@@ -91,6 +93,12 @@ pub struct App {
     pub motion: Motion,
     /// How fast: 1 is as made.
     pub speed: f64,
+    /// What passes evenly while it plays.
+    pub pace: Pace,
+    /// What is played again and again: from the first position to the second.
+    pub repeat: Option<(usize, usize)>,
+    /// The picture of the whole trace.
+    pub time: time::Time,
     /// No motion that nobody asked for.
     pub reduced_motion: bool,
     /// The position before this one, from which the picture changes.
@@ -104,6 +112,7 @@ pub struct App {
     /// Changes whenever another trace is shown.
     pub trace: u64,
     waited: f64,
+    course: Option<Course>,
 }
 
 /// So many events are gone through before anything of a trace is shown.
@@ -128,6 +137,9 @@ impl Default for App {
             focus: Focus::Follow,
             motion: Motion::Still,
             speed: 1.0,
+            pace: Pace::Events,
+            repeat: None,
+            time: time::Time::default(),
             reduced_motion: false,
             came_from: 0,
             since_change: f64::INFINITY,
@@ -135,6 +147,7 @@ impl Default for App {
             revision: 0,
             trace: 0,
             waited: 0.0,
+            course: None,
         }
     }
 }
@@ -163,6 +176,13 @@ impl App {
             Msg::Home => self.jump(self.first_position()),
             Msg::End => self.jump(usize::MAX),
             Msg::Speed(speed) => self.speed = if speed.is_finite() { speed.clamp(0.1, 100.0) } else { 1.0 },
+            Msg::NextMarker => self.go_to_marker(false),
+            Msg::PreviousMarker => self.go_to_marker(true),
+            Msg::Pace(pace) => (self.pace, self.course) = (pace, None),
+            Msg::LoopFrom => self.set_loop(Some(self.position()), None),
+            Msg::LoopTo => self.set_loop(None, Some(self.position())),
+            Msg::Unloop => self.repeat = None,
+            Msg::Time(msg) => self.time_msg(msg),
             Msg::Work(amount) => self.work(amount),
             Msg::Stage(stage) => self.stage = stage,
             Msg::Side(side) => self.side = side,
@@ -174,7 +194,12 @@ impl App {
                 self.selection = self.walk.update(msg, size).or(self.selection);
             }
             Msg::Focus(addr) => self.focus = Focus::At(addr),
-            Msg::Follow => self.focus = Focus::Follow,
+            Msg::Follow => {
+                self.focus = Focus::Follow;
+                if self.stage == StageView::Time {
+                    self.time.update(time::Msg::Whole);
+                }
+            }
             Msg::Overview => self.focus = Focus::Overview,
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
@@ -195,13 +220,17 @@ impl App {
 
     /// Whether there is work that goes on while nothing else happens.
     pub fn has_work(&self) -> bool {
-        self.timeline.as_ref().is_some_and(|t| t.explored() < t.end())
+        let picture = |t: &Timeline| self.time.has_work(t, self.trace);
+        self.timeline.as_ref().is_some_and(|t| t.explored() < t.end() || picture(t))
     }
 
     /// Does a slice of it: about so many events.
     fn work(&mut self, amount: usize) {
         if let Some(timeline) = &mut self.timeline {
-            timeline.explore(amount);
+            if timeline.explored() < timeline.end() {
+                timeline.explore(amount);
+            }
+            self.time.work(timeline, self.trace, amount);
         }
     }
 
@@ -247,6 +276,7 @@ impl App {
                 self.timeline = Some(timeline);
                 self.trace += 1;
                 (self.process, self.hover, self.selection) = (None, None, None);
+                (self.repeat, self.course) = (None, None);
                 self.name = name;
                 self.focus = Focus::Follow;
                 self.jump(self.first_position());
@@ -276,87 +306,8 @@ impl App {
         self.waited = 0.0;
         self.set_position(to);
     }
-
-    fn toggle_play(&mut self) {
-        let Some(timeline) = &self.timeline else { return };
-        if self.motion == Motion::Playing {
-            self.motion = Motion::Still;
-        } else {
-            if timeline.position() >= timeline.end() {
-                self.jump(self.first_position());
-            }
-            self.focus = Focus::Follow;
-            self.motion = Motion::Playing;
-            self.waited = 700.0;
-        }
-    }
-
-    fn next_step(&mut self) {
-        let Some(timeline) = &self.timeline else { return };
-        let here = timeline.step_index();
-        let at = match self.motion {
-            // Asked again while still on the way: the rest is skipped, and it goes on from there.
-            Motion::Towards(to) => to,
-            _ => timeline.position(),
-        };
-        let target = if timeline.steps().len() == 0 {
-            at.saturating_add(1)
-        } else {
-            let ends = (0..timeline.steps().len()).map(|i| timeline.step_end(i));
-            ends.into_iter().find(|&end| end > at).unwrap_or(timeline.end())
-        };
-        self.focus = Focus::Follow;
-        if let Motion::Towards(to) = self.motion {
-            self.set_position(to);
-        }
-        self.waited = 0.0;
-        if self.reduced_motion || here.is_none() {
-            self.jump(target);
-        } else {
-            self.motion = Motion::Towards(target);
-            self.tick(0.0);
-        }
-    }
-
-    fn previous_step(&mut self) {
-        let Some(timeline) = &self.timeline else { return };
-        let at = timeline.position();
-        let target = if timeline.steps().len() == 0 {
-            at.saturating_sub(1)
-        } else {
-            let ends = (0..timeline.steps().len()).rev().map(|i| timeline.step_end(i));
-            ends.into_iter().find(|&end| end < at).unwrap_or_else(|| self.first_position())
-        };
-        self.focus = Focus::Follow;
-        self.jump(target);
-    }
-
-    fn tick(&mut self, ms: f64) {
-        let ms = if ms.is_finite() { ms.clamp(0.0, 250.0) } else { 0.0 };
-        self.since_change += ms;
-        self.waited += ms * self.speed;
-        // Bounded: a frame shows at most this many events of a trace that plays fast.
-        for _ in 0..1000 {
-            let Some(timeline) = &self.timeline else { return };
-            let position = timeline.position();
-            let (limit, brisk) = match self.motion {
-                Motion::Still => return,
-                Motion::Playing => (timeline.end(), false),
-                Motion::Towards(to) => (to.min(timeline.end()), true),
-            };
-            let Some(next) = timeline.event_at(position).filter(|_| position < limit) else {
-                self.motion = Motion::Still;
-                return;
-            };
-            let pause = if brisk { brisk_pause_before(&next.kind) } else { pause_before(&next.kind) };
-            if self.waited < pause {
-                return;
-            }
-            self.waited -= pause;
-            self.set_position(position + 1);
-        }
-    }
 }
 
+mod playing;
 #[cfg(test)]
 mod tests;

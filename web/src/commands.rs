@@ -2,6 +2,9 @@
 
 use crate::app::{App, Focus, SidePanel, StageView};
 use crate::msg::Msg;
+use crate::player::speed_beside;
+use crate::time;
+use crate::time::scale::Pace;
 
 /// Something that a person can ask for.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +81,8 @@ impl Context {
 pub enum Act {
     /// It becomes a message; none where there is nothing to do.
     Send(fn(&App) -> Option<Msg>),
+    /// It becomes a message to the picture of the whole trace.
+    Time(fn(&App) -> Option<time::Msg>),
     /// Only the browser can do it.
     Browser(BrowserAct),
 }
@@ -143,6 +148,7 @@ impl Command {
     pub fn message(&self, app: &App) -> Option<Msg> {
         match self.act {
             Act::Send(message) => message(app),
+            Act::Time(message) => message(app).map(Msg::Time),
             Act::Browser(_) => None,
         }
     }
@@ -167,6 +173,22 @@ const fn browser(
     Command { id, name, group: Page, keys, context: Context::Everywhere, act: Act::Browser(act) }
 }
 
+/// One of the picture of the whole trace: its keys hold while it stands in the middle.
+const fn time(
+    id: &'static str,
+    name: &'static str,
+    keys: &'static [&'static str],
+    message: fn(&App) -> Option<time::Msg>,
+) -> Command {
+    Command { id, name, group: View, keys, context: Context::Stage(StageView::Time), act: Act::Time(message) }
+}
+
+/// Around the moment that is shown, if it is in the picture.
+fn zoom(app: &App, factor: f64) -> Option<time::Msg> {
+    let here = app.time.part(app.time.here(app.timeline.as_ref()?));
+    Some(time::Msg::Zoom { at: if (0.0..=1.0).contains(&here) { here } else { 0.5 }, factor })
+}
+
 use Group::{Page, Panel, Play, View};
 
 /// All commands, in the order of the help.
@@ -176,6 +198,20 @@ pub static ALL: &[Command] = &[
     command("next-event", "Next event", Play, &["."], |_| Some(Msg::NextEvent)),
     command("previous-event", "Event before", Play, &[","], |_| Some(Msg::PreviousEvent)),
     command("play", "Play or pause", Play, &["k"], |_| Some(Msg::TogglePlay)),
+    command("next-marker", "Next marker", Play, &["m"], |_| Some(Msg::NextMarker)),
+    command("previous-marker", "Marker before", Play, &["Shift+m"], |_| Some(Msg::PreviousMarker)),
+    command("faster", "Faster", Play, &[">"], |app| Some(Msg::Speed(speed_beside(app.speed, 1)))),
+    command("slower", "Slower", Play, &["<"], |app| Some(Msg::Speed(speed_beside(app.speed, -1)))),
+    command("pace", "Event time, wall time, wall time without idle", Play, &["w"], |app| {
+        Some(Msg::Pace(match app.pace {
+            Pace::Events => Pace::Wall,
+            Pace::Wall => Pace::Idle,
+            Pace::Idle => Pace::Events,
+        }))
+    }),
+    command("loop-from", "Loop from here", Play, &["["], |_| Some(Msg::LoopFrom)),
+    command("loop-to", "Loop up to here", Play, &["]"], |_| Some(Msg::LoopTo)),
+    command("unloop", "No loop", Play, &["\\"], |_| Some(Msg::Unloop)),
     command("home", "To the start", Play, &["Home"], |_| Some(Msg::Home)),
     command("end", "To the end", Play, &["End"], |_| Some(Msg::End)),
     command("stage-pages", "Pages", View, &["1"], |_| Some(Msg::Stage(StageView::Pages))),
@@ -187,6 +223,19 @@ pub static ALL: &[Command] = &[
         Some(if app.focus == Focus::Overview { Msg::Follow } else { Msg::Overview })
     }),
     command("follow", "Follow the events again", View, &["Escape"], |_| Some(Msg::Follow)),
+    time("time-whole", "All of the trace", &["0"], |_| Some(time::Msg::Whole)),
+    time("time-in", "Closer to this moment", &["+", "="], |app| zoom(app, 0.5)),
+    time("time-out", "Further away", &["-"], |app| zoom(app, 2.0)),
+    time("time-earlier", "Earlier part", &["Shift+ArrowLeft"], |_| Some(time::Msg::Pan(-0.25))),
+    time("time-later", "Later part", &["Shift+ArrowRight"], |_| Some(time::Msg::Pan(0.25))),
+    time("time-loop", "Loop what is shown", &["l"], |_| Some(time::Msg::Loop)),
+    time("time-wall", "Axis: time as it was", &[], |_| Some(time::Msg::Pace(Pace::Wall))),
+    time("time-idle", "Axis: idle time cut short", &["i"], |app| {
+        Some(time::Msg::Pace(if app.time.pace == Pace::Idle { Pace::Wall } else { Pace::Idle }))
+    }),
+    time("time-events", "Axis: event by event", &["e"], |app| {
+        Some(time::Msg::Pace(if app.time.pace == Pace::Events { Pace::Wall } else { Pace::Events }))
+    }),
     command("side-now", "Now: what happens", Panel, &["4"], |_| Some(Msg::Side(SidePanel::Now))),
     command("side-events", "Events: all of them", Panel, &["5"], |_| Some(Msg::Side(SidePanel::Events))),
     command("side-inspect", "Inspect: what is selected", Panel, &["6"], |_| {

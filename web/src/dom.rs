@@ -7,8 +7,10 @@ mod load;
 mod panels;
 mod part;
 mod picture;
+mod player;
 mod shell;
 mod theme;
+mod time;
 mod walk;
 
 use elements::Elements;

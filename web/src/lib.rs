@@ -16,5 +16,6 @@ pub mod palette;
 pub mod player;
 pub mod render;
 pub mod scene;
+pub mod time;
 pub mod view;
 pub mod walk;

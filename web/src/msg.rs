@@ -1,6 +1,7 @@
 //! Everything that can happen to the page: the only way in.
 
 use crate::app::{SidePanel, StageView};
+use crate::time::scale::Pace;
 use pagescope_shared::addr::{Addr, Range};
 
 /// A message to [`crate::app::App::update`].
@@ -29,6 +30,18 @@ pub enum Msg {
     NextEvent,
     /// One event back.
     PreviousEvent,
+    /// To the next bookmark.
+    NextMarker,
+    /// To the bookmark before.
+    PreviousMarker,
+    /// What passes evenly while the film plays: events, time, or time without its idle parts.
+    Pace(Pace),
+    /// What is played again and again begins here.
+    LoopFrom,
+    /// It ends here.
+    LoopTo,
+    /// Nothing is played again.
+    Unloop,
     /// To a position: the number of events before it.
     Seek(usize),
     /// To the end of a step, counted from 0.
@@ -51,6 +64,8 @@ pub enum Msg {
     Hover(Option<Addr>),
     /// These addresses are selected, in every view; or none.
     Select(Option<Range>),
+    /// Of the picture of the whole trace.
+    Time(crate::time::Msg),
     /// Of the walk through the page tables.
     Walk(crate::walk::Msg),
     /// Show the mapping at this address.
@@ -71,4 +86,19 @@ pub enum Msg {
     Frame,
     /// Something that only the drawing depends on changed: size, theme.
     Redraw,
+}
+
+impl Msg {
+    /// Whether it need not be heard when `next` follows at once: the pointer is faster than frames.
+    pub fn is_overtaken_by(&self, next: &Self) -> bool {
+        use crate::time::Msg as Time;
+        matches!(
+            (self, next),
+            (Self::Seek(_), Self::Seek(_))
+                | (Self::Hover(_), Self::Hover(_))
+                | (Self::Time(Time::Point(_)), Self::Time(Time::Point(_)))
+                | (Self::Time(Time::Seek(_)), Self::Time(Time::Seek(_)))
+                | (Self::Time(Time::Drag(_)), Self::Time(Time::Drag(_)))
+        )
+    }
 }

@@ -12,6 +12,7 @@ pub use stage::{Group, PageStage, Stage};
 use crate::app::{App, Focus};
 use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
+use crate::time::scale::{Pace, float, time_text};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::timeline::Timeline;
@@ -72,6 +73,16 @@ pub struct Player {
     pub playing: bool,
     /// In words.
     pub label: String,
+    /// How fast: 1 is as made.
+    pub speed: f64,
+    /// What passes evenly.
+    pub pace: Pace,
+    /// What that means for this trace.
+    pub pace_title: String,
+    /// What is played again and again.
+    pub repeat: Option<(usize, usize)>,
+    /// Whether there are bookmarks.
+    pub markers: bool,
 }
 
 /// No panel shows more of a name than this, in characters.
@@ -88,7 +99,12 @@ pub fn view(app: &App) -> View {
         position: timeline.position(),
         end: timeline.end(),
         playing: app.motion == Motion::Playing,
-        label: format!("event {} of {}", timeline.position(), timeline.end()),
+        label: position_text(timeline),
+        speed: app.speed,
+        pace: app.pace,
+        pace_title: crate::player::pace_text(app.pace, timeline),
+        repeat: app.repeat,
+        markers: !timeline.reach().markers().is_empty(),
     };
     view.title = match &header.lesson {
         Some(lesson) => clipped(&lesson.title, MAX_NAME),
@@ -124,6 +140,16 @@ pub fn view(app: &App) -> View {
         Focus::At(addr) => stage::mapping(space, addr),
     };
     view
+}
+
+/// `event 12 of 3,825 · 1.25 ms`.
+fn position_text(timeline: &Timeline) -> String {
+    let number = |n: usize| crate::format::grouped(u64::try_from(n).unwrap_or(u64::MAX));
+    let (position, end) = (number(timeline.position()), number(timeline.end()));
+    let first_ns = timeline.reach().times().0;
+    let since = |event: pagescope_shared::event::Event| float(event.time_ns.saturating_sub(first_ns));
+    let time = timeline.event().map(|event| format!(" · {}", time_text(since(event))));
+    format!("event {position} of {end}{}", time.unwrap_or_default())
 }
 
 /// The process that was chosen, that of the event that is shown, or the first one.

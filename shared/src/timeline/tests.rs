@@ -101,3 +101,23 @@ fn moments_are_found_by_time_and_number() {
     timeline.seek_time(u64::MAX);
     assert_eq!(timeline.position(), timeline.end());
 }
+
+/// A walk passes every event from a keyframe on, with the world as it was, and leaves the film where it is.
+#[test]
+fn a_walk_sees_what_was_played() {
+    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
+    timeline.seek(5);
+    let mut walk = timeline.walk_to(4);
+    let mut seen = Vec::new();
+    while walk.position() < 8 {
+        timeline.walk(&mut walk, 8, 3, &mut |passed| {
+            seen.push((passed.position, passed.event.seq, passed.world.clone()));
+        });
+    }
+    assert_eq!((timeline.position(), seen.len()), (5, 8));
+    for (position, seq, world) in seen {
+        timeline.seek(position + 1);
+        assert_eq!(timeline.event().map(|e| e.seq), Some(seq));
+        assert!(*timeline.world() == world, "after {position}");
+    }
+}

@@ -2,9 +2,7 @@
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{
-    Document, Element, EventTarget, HtmlCanvasElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
-};
+use web_sys::{Document, Element, EventTarget, HtmlCanvasElement, HtmlElement, HtmlInputElement};
 
 /// The elements that the page writes to or listens to.
 pub(super) struct Elements {
@@ -33,10 +31,6 @@ pub(super) struct Elements {
     pub source_name: HtmlElement,
     pub source: HtmlElement,
     pub steps: HtmlElement,
-    pub play: HtmlElement,
-    pub scrub: HtmlInputElement,
-    pub position: HtmlElement,
-    pub speed: HtmlSelectElement,
     pub drop: HtmlElement,
 }
 
@@ -70,10 +64,6 @@ impl Elements {
             source_name: by_id(d, "source-name")?,
             source: by_id(d, "source")?,
             steps: by_id(d, "steps")?,
-            play: by_id(d, "play")?,
-            scrub: by_id(d, "scrub")?,
-            position: by_id(d, "position")?,
-            speed: by_id(d, "speed")?,
             drop: by_id(d, "drop")?,
             document,
         })

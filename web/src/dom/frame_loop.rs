@@ -3,7 +3,10 @@
 
 use super::elements::{Elements, Listener, by_id};
 use super::part::{Frame, Part};
-use super::{input, load, panels::Panels, picture::Picture, shell::Shell, theme, walk::Walk, window};
+use super::{
+    input, load, panels::Panels, picture::Picture, player::Player, shell::Shell, theme, time::Time,
+    walk::Walk, window,
+};
 use crate::app::App;
 use crate::meter::Meter;
 use crate::msg::Msg;
@@ -76,10 +79,15 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         app: App::default(),
         view: View::default(),
         revision: None,
-        panels: vec![Box::new(Shell::new(&document)?), Box::new(Panels::new(Rc::clone(&elements)))],
+        panels: vec![
+            Box::new(Shell::new(&document)?),
+            Box::new(Panels::new(Rc::clone(&elements))),
+            Box::new(Player::new(&document, &queue)?),
+        ],
         pictures: vec![
             Box::new(Picture::new(Rc::clone(&elements))?),
             Box::new(Walk::new(&document, &queue)?),
+            Box::new(Time::new(&document, &queue)?),
         ],
         meter: Meter::default(),
         meter_element: by_id(&document, "meter")?,
@@ -91,8 +99,9 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         inner.0.scheduled.set(false);
         // Taken out first: a message that comes while this runs waits for the next frame.
         let waiting = std::mem::take(&mut *inner.0.waiting.borrow_mut());
-        page.frame(now, waiting);
-        if page.app.is_moving() || page.app.has_work() {
+        let worked = page.frame(now, waiting);
+        // What was worked out is shown by the next frame.
+        if worked || page.app.is_moving() || page.app.has_work() {
             inner.request_frame();
         }
     }));
@@ -102,11 +111,15 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
 }
 
 impl Page {
-    fn frame(&mut self, now: f64, waiting: VecDeque<Msg>) {
+    /// Says whether work was done at its end.
+    fn frame(&mut self, now: f64, waiting: VecDeque<Msg>) -> bool {
         let begun = clock();
         let was_moving = self.app.is_moving();
-        for msg in waiting {
-            self.app.update(msg);
+        let mut waiting = waiting.into_iter().peekable();
+        while let Some(msg) = waiting.next() {
+            if !waiting.peek().is_some_and(|next| msg.is_overtaken_by(next)) {
+                self.app.update(msg);
+            }
         }
         let elapsed = self.last_frame.map_or(0.0, |last| now - last);
         self.last_frame = Some(now);
@@ -127,12 +140,14 @@ impl Page {
             part.show(&frame);
         }
         let drawn = clock();
-        if self.app.has_work() {
+        let works = self.app.has_work();
+        if works {
             self.app.update(Msg::Work(self.meter.slice()));
             self.meter.worked(clock() - drawn);
         }
         self.meter.frame([acted - begun, written - acted, drawn - written]);
         self.show_meter();
+        works
     }
 
     fn show_meter(&self) {

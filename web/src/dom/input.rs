@@ -30,14 +30,6 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
             }
         })
     });
-    on(&e.scrub, "input", {
-        let (queue, scrub) = (queue.clone(), e.scrub.clone());
-        Box::new(move |_| queue.send(Msg::Seek(scrub.value().parse().unwrap_or(0))))
-    });
-    on(&e.speed, "change", {
-        let (queue, speed) = (queue.clone(), e.speed.clone());
-        Box::new(move |_| queue.send(Msg::Speed(speed.value().parse().unwrap_or(1.0))))
-    });
     on(&e.steps, "click", {
         let queue = queue.clone();
         Box::new(move |event| {
@@ -115,7 +107,7 @@ fn files(
 /// Does what a command does.
 fn run(command: &'static Command, queue: &Queue, e: &Elements) {
     match command.act {
-        Act::Send(_) => queue.send(Msg::Run(command.id)),
+        Act::Send(_) | Act::Time(_) => queue.send(Msg::Run(command.id)),
         Act::Browser(BrowserAct::Open) => e.file.click(),
         Act::Browser(BrowserAct::Theme) => {
             theme::toggle(e);

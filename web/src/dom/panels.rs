@@ -167,13 +167,6 @@ impl Panels {
                 set_class(&item, "done", view.step.is_some_and(|step| at < step));
             }
         }
-        if view.player != old.player {
-            let _ = e.scrub.set_attribute("max", &view.player.end.to_string());
-            e.scrub.set_value(&view.player.position.to_string());
-            set_text(&e.position, &view.player.label);
-            set_class(&e.play, "playing", view.player.playing);
-            let _ = e.play.set_attribute("aria-label", if view.player.playing { "Pause" } else { "Play" });
-        }
     }
 }
 

@@ -1,0 +1,188 @@
+//! The player's part of the state: playing, steps, loops, and the picture of the whole trace as a way to move.
+
+use super::{App, Focus};
+use crate::player::{Course, Motion, brisk_pause_before, has_pauses, pause_before};
+use crate::time;
+use crate::time::scale::Place;
+use pagescope_shared::timeline::Timeline;
+
+impl App {
+    pub(super) fn toggle_play(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        if self.motion == Motion::Playing {
+            self.motion = Motion::Still;
+            return;
+        }
+        let (position, end) = (timeline.position(), timeline.end());
+        match self.repeat {
+            Some((from, to)) if !(from..to).contains(&position) => self.jump(from),
+            None if position >= end => self.jump(self.first_position()),
+            _ => {}
+        }
+        self.focus = Focus::Follow;
+        self.motion = Motion::Playing;
+        self.course = None;
+        self.waited = 700.0;
+    }
+
+    pub(super) fn next_step(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let here = timeline.step_index();
+        let at = match self.motion {
+            // Asked again while still on the way: the rest is skipped, and it goes on from there.
+            Motion::Towards(to) => to,
+            _ => timeline.position(),
+        };
+        let target = if timeline.steps().len() == 0 {
+            at.saturating_add(1)
+        } else {
+            let ends = (0..timeline.steps().len()).map(|i| timeline.step_end(i));
+            ends.into_iter().find(|&end| end > at).unwrap_or(timeline.end())
+        };
+        self.focus = Focus::Follow;
+        if let Motion::Towards(to) = self.motion {
+            self.set_position(to);
+        }
+        self.waited = 0.0;
+        if self.reduced_motion || here.is_none() {
+            self.jump(target);
+        } else {
+            self.motion = Motion::Towards(target);
+            self.tick(0.0);
+        }
+    }
+
+    pub(super) fn previous_step(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let at = timeline.position();
+        let target = if timeline.steps().len() == 0 {
+            at.saturating_sub(1)
+        } else {
+            let ends = (0..timeline.steps().len()).rev().map(|i| timeline.step_end(i));
+            ends.into_iter().find(|&end| end < at).unwrap_or_else(|| self.first_position())
+        };
+        self.focus = Focus::Follow;
+        self.jump(target);
+    }
+
+    /// To the nearest bookmark, if there is one.
+    pub(super) fn go_to_marker(&mut self, back: bool) {
+        let Some(timeline) = &self.timeline else { return };
+        let (markers, here) = (timeline.reach().markers(), timeline.position());
+        let found = if back {
+            markers.iter().rev().find(|marker| marker.position < here)
+        } else {
+            markers.iter().find(|marker| marker.position > here)
+        };
+        if let Some(position) = found.map(|marker| marker.position) {
+            self.focus = Focus::Follow;
+            self.jump(position);
+        }
+    }
+
+    /// What is played again and again: one end of it, the other stays where it was if that is possible.
+    pub(super) fn set_loop(&mut self, from: Option<usize>, to: Option<usize>) {
+        let Some(end) = self.timeline.as_ref().map(Timeline::end) else { return };
+        let old = self.repeat.unwrap_or((0, end));
+        let (mut a, mut b) = (from.unwrap_or(old.0), to.unwrap_or(old.1).min(end));
+        if a >= b {
+            (a, b) = if from.is_some() { (a, end) } else { (0, b) };
+        }
+        self.repeat = (a < b).then_some((a, b));
+        self.course = None;
+    }
+
+    pub(super) fn time_msg(&mut self, msg: time::Msg) {
+        let Some(timeline) = &self.timeline else { return self.time.update(msg) };
+        let position = |part: f64| self.time.position(timeline, self.time.place(part));
+        match msg {
+            time::Msg::Seek(part) => self.jump(position(part)),
+            time::Msg::Loop => self.set_loop(Some(position(0.0)), Some(position(1.0))),
+            time::Msg::Point(_) => {
+                self.time.update(msg);
+                self.hover = self.time.hover();
+            }
+            _ => self.time.update(msg),
+        }
+    }
+
+    pub(super) fn tick(&mut self, ms: f64) {
+        let ms = if ms.is_finite() { ms.clamp(0.0, 250.0) } else { 0.0 };
+        self.since_change += ms;
+        let Some(timeline) = &self.timeline else { return };
+        if self.motion == Motion::Playing && !has_pauses(self.pace, timeline) {
+            self.flow(ms * self.speed);
+        } else {
+            self.beat(ms * self.speed);
+        }
+    }
+
+    /// Event by event, each with its pause.
+    fn beat(&mut self, ms: f64) {
+        self.waited += ms;
+        // Bounded: a frame shows at most this many events of a trace that plays fast.
+        for _ in 0..1000 {
+            let Some(timeline) = &self.timeline else { return };
+            let position = timeline.position();
+            let (limit, brisk) = match self.motion {
+                Motion::Still => return,
+                Motion::Playing => {
+                    (self.repeat.map_or(timeline.end(), |(_, to)| to.min(timeline.end())), false)
+                }
+                Motion::Towards(to) => (to.min(timeline.end()), true),
+            };
+            let next = timeline.event_at(position).filter(|_| position < limit);
+            let Some(next) = next else {
+                match self.repeat {
+                    // The last event of a loop is seen as long as a step's.
+                    Some((from, _)) if !brisk && self.waited >= 1000.0 => {
+                        self.waited = 0.0;
+                        self.set_position(from);
+                    }
+                    Some(_) if !brisk => {}
+                    _ => self.motion = Motion::Still,
+                }
+                return;
+            };
+            let pause = if brisk { brisk_pause_before(&next.kind) } else { pause_before(&next.kind) };
+            if self.waited < pause {
+                return;
+            }
+            self.waited -= pause;
+            self.set_position(position + 1);
+        }
+    }
+
+    /// Along the axis, at its even speed.
+    fn flow(&mut self, ms: f64) {
+        let Some(timeline) = &self.timeline else { return };
+        let end = timeline.end();
+        let begin = |position: usize| {
+            let last = position.checked_sub(1).and_then(|at| timeline.event_at(at));
+            let first_ns = || timeline.event_at(0).map_or(0, |e| e.time_ns);
+            Course::new(self.pace, timeline, position, last.map_or_else(first_ns, |e| e.time_ns))
+        };
+        let mut course = self.course.take().unwrap_or_else(|| begin(timeline.position()));
+        course.at += ms * course.rate;
+        let to = match course.scale.place(course.at) {
+            _ if course.at >= course.scale.length() => end,
+            Place::Position(position) => position.min(end),
+            Place::Time(ns) => timeline.store().find_time(ns.saturating_add(1)),
+        };
+        let to = to.max(timeline.position());
+        match self.repeat {
+            Some((from, limit)) if to >= limit => {
+                course = begin(from);
+                self.course = Some(course);
+                self.set_position(from);
+            }
+            _ => {
+                self.course = Some(course);
+                self.set_position(to);
+                if to >= end {
+                    self.motion = Motion::Still;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What stands beside the picture, in words: axes, lanes, flags, and the moment under the pointer.
+
+use super::Time;
+use super::paint::{Columns, axis_top};
+use super::raster::Mark;
+use super::scale::{Place, TimeScale, duration, ticks, time_text};
+use crate::format::{count, grouped, size};
+use pagescope_shared::page::PageState;
+use pagescope_shared::timeline::{Marked, Timeline};
+
+/// A text at a part of the picture's width or height.
+#[derive(Clone, Debug, PartialEq)]
+pub struct At {
+    /// Where, from 0 to 1.
+    pub part: f64,
+    /// What it says.
+    pub text: String,
+}
+
+/// A flag on the axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flag {
+    /// Where, from 0 to 1.
+    pub part: f64,
+    /// What it is called.
+    pub title: String,
+    /// The position that it stands for.
+    pub position: usize,
+    /// Whether somebody set it, rather than a lesson.
+    pub marker: bool,
+}
+
+/// A lane beside the picture: where it begins and ends, from 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneLabel {
+    /// Its top.
+    pub top: f64,
+    /// Its height.
+    pub height: f64,
+    /// What it is called.
+    pub text: String,
+    /// The process, if it is one.
+    pub pid: Option<u32>,
+    /// What stands in it, and how large what takes no room is: where, from the top.
+    pub parts: Vec<At>,
+}
+
+/// Everything around the picture that changes with the picture only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Words {
+    /// Along the axis.
+    pub ticks: Vec<At>,
+    /// Idle times that are cut short.
+    pub cuts: Vec<At>,
+    /// Steps and markers.
+    pub flags: Vec<Flag>,
+    /// Processes.
+    pub lanes: Vec<LaneLabel>,
+    /// The most resident memory, and the most mapped memory, of the axes beside them.
+    pub resident: String,
+    /// See there.
+    pub mapped: String,
+    /// The most faults in one column.
+    pub faults: String,
+    /// What is shown, in words.
+    pub caption: String,
+}
+
+/// No more flags are drawn.
+const FLAGS: usize = 300;
+
+/// Of what is shown, with room for about so many ticks.
+pub fn words(time: &Time, timeline: &Timeline, columns: &Columns, most_ticks: usize) -> Words {
+    let shown = time.shown();
+    let inside = |at: f64| (-0.001..=1.001).contains(&at);
+    let ticks = ticks(&time.scale, shown, most_ticks).into_iter();
+    let ticks = ticks.map(|(at, text)| At { part: time.part(at), text }).filter(|t| inside(t.part)).collect();
+    let cuts = time.scale.cuts().iter().map(|cut| At {
+        part: time.part(f64::midpoint(cut.at.0, cut.at.1)),
+        text: time_text(cut.ns.1 - cut.ns.0),
+    });
+    let reach = timeline.reach();
+    let flag = |marker: bool| {
+        move |marked: &Marked| Flag {
+            part: time.part(time.moment(marked.position, marked.time_ns)),
+            title: marked.title.to_string(),
+            position: marked.position,
+            marker,
+        }
+    };
+    let flags = reach.steps().iter().map(flag(false)).chain(reach.markers().iter().map(flag(true)));
+    Words {
+        ticks,
+        cuts: cuts.filter(|cut| inside(cut.part)).take(FLAGS).collect(),
+        flags: flags.filter(|flag| inside(flag.part)).take(FLAGS).collect(),
+        lanes: lanes(time, timeline),
+        resident: size(axis_top(columns.most.0)),
+        mapped: size(axis_top(columns.most.1)),
+        faults: grouped(columns.most_faults),
+        caption: caption(time, timeline),
+    }
+}
+
+fn caption(time: &Time, timeline: &Timeline) -> String {
+    let (from, to) = time.shown();
+    let extent = match (time.scale.ns(from), time.scale.ns(to)) {
+        (Some(a), Some(b)) => {
+            let step = (b - a) / 100.0;
+            if time.window.is_none() {
+                time_text(b - a)
+            } else {
+                format!("{} to {}", duration(a, step), duration(b, step))
+            }
+        }
+        _ => {
+            let at = |x: f64| grouped(super::scale::whole(x));
+            if time.window.is_none() {
+                format!("{} events", at(to))
+            } else {
+                format!("events {} to {}", at(from), at(to))
+            }
+        }
+    };
+    let (explored, end) = (timeline.explored(), timeline.end());
+    if explored < end {
+        let done = u128::try_from(explored).unwrap_or(0) * 100 / u128::try_from(end).unwrap_or(1).max(1);
+        return format!("{extent}, reading: {done} %");
+    }
+    if time.window.is_none() { format!("The whole trace, {extent}") } else { extent }
+}
+
+fn lanes(time: &Time, timeline: &Timeline) -> Vec<LaneLabel> {
+    let float = |n: usize| super::scale::float(u64::try_from(n).unwrap_or(0));
+    let rows = float(time.fold.rows).max(1.0);
+    let lanes = time.fold.lanes.iter().map(|lane| {
+        let pid = match lane.pids.as_slice() {
+            [pid] => Some(*pid),
+            _ => None,
+        };
+        let process = pid.and_then(|pid| timeline.reach().processes().iter().find(|p| p.pid == pid));
+        // What has much room comes first, where there is not enough for all.
+        let names =
+            process.iter().flat_map(|process| &process.names).filter(|(_, range)| range.bytes() < 1 << 30);
+        let mut named: Vec<_> = names
+            .filter_map(|(name, range)| {
+                let (top, low) = lane.rows_of(*range)?;
+                Some((low - top, At { part: float(top + low + 1) / 2.0 / rows, text: name.to_string() }))
+            })
+            .collect();
+        named.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+        let holes = lane.bands.windows(2).filter_map(|pair| match pair {
+            [low, high] => {
+                let hole = high.range.start().0.saturating_sub(low.range.end().0);
+                let at = float(high.row + high.rows + low.row) / 2.0 / rows;
+                (hole >= 1 << 30).then(|| At { part: at, text: format!("⋮ {}", size(hole)) })
+            }
+            _ => None,
+        });
+        LaneLabel {
+            top: float(lane.row) / rows,
+            height: float(lane.rows) / rows,
+            text: lane.label.clone(),
+            pid,
+            parts: named.into_iter().map(|(_, at)| at).chain(holes).collect(),
+        }
+    });
+    lanes.collect()
+}
+
+/// A moment in words: its time in the recording.
+pub fn moment_text(scale: &TimeScale, time_ns: u64) -> String {
+    let ns = super::scale::float(time_ns.saturating_sub(scale.first_ns()));
+    time_text(ns)
+}
+
+/// What the pointer is over, in words.
+pub fn tip(time: &Time, timeline: &Timeline) -> Option<Vec<String>> {
+    let (x, _) = time.pointer?;
+    let at = time.place(x);
+    let mut lines = Vec::new();
+    let first = match time.scale.place(at) {
+        Place::Position(position) => format!("event {}", grouped(u64::try_from(position).unwrap_or(0))),
+        Place::Time(_) => {
+            let step = (time.shown().1 - time.shown().0) / 1000.0;
+            duration(time.scale.ns(at).unwrap_or(0.0), step)
+        }
+    };
+    lines.push(first);
+    if let Some((pid, range)) = time.pointed() {
+        let (lane, _) = time.fold.at(time.row(time.pointer?.1))?;
+        let what =
+            if lane.pids.len() == 1 { lane.label.clone() } else { format!("process {pid} and others") };
+        lines.push(format!("{} · {what}", range.start()));
+    }
+    if let Some((raster, i)) = time.column_at(at) {
+        let column = raster.columns.get(i)?;
+        if let Some(code) = state_at(time, raster, i) {
+            lines.push(code.to_owned());
+        }
+        let mut parts = Vec::new();
+        let faults = column.faults();
+        if faults > 0 {
+            let kinds = Mark::ALL.iter().zip(column.marks);
+            let kinds = kinds.filter_map(|(m, n)| Some((m.state()?, n))).filter(|(_, n)| *n > 0);
+            let kinds: Vec<String> =
+                kinds.map(|(state, n)| format!("{} {}", grouped(n.into()), state.label())).collect();
+            let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+            parts.push(format!("{}{kinds}", count(faults, "fault", "faults")));
+        }
+        for (mark, one, many) in [(Mark::Map, "map", "maps"), (Mark::Unmap, "unmap", "unmaps")] {
+            let n = column.marks.get(mark as usize).copied().unwrap_or(0);
+            if n > 0 {
+                parts.push(count(n.into(), one, many));
+            }
+        }
+        if parts.is_empty() && column.events > 0 {
+            parts.push(count(column.events, "event", "events"));
+        }
+        if !parts.is_empty() {
+            lines.push(parts.join(", "));
+        }
+        if let Some(totals) = column.totals {
+            let page = timeline.header().page_size.bytes();
+            lines.push(format!(
+                "resident {}, mapped {}",
+                size(totals.resident().saturating_mul(page)),
+                size(totals.mapped)
+            ));
+        }
+    }
+    Some(lines)
+}
+
+fn state_at(time: &Time, raster: &super::raster::Raster, column: usize) -> Option<&'static str> {
+    let (_, y) = time.pointer.filter(|(_, y)| (0.0..=1.0).contains(y))?;
+    let code = *raster.shade.get(column * raster.rows + time.row(y))?;
+    match code {
+        super::raster::UNMAPPED => Some("not mapped"),
+        super::raster::COARSE => Some("something happened here"),
+        code => PageState::ALL.get(usize::from(code - super::raster::STATES)).map(|state| state.label()),
+    }
+}
