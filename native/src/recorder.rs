@@ -8,6 +8,7 @@ mod calls;
 mod eyes;
 mod filter;
 mod news;
+mod order;
 mod pairing;
 mod place;
 mod schedule;
@@ -110,6 +111,7 @@ fn launch(options: &Options) -> Result<u8> {
     child.release(stops).context("cannot start the program")?;
     let (ended, session) = Tracer::launched(session, child.pid, options.observe).follow()?;
     if session.written() == 0 {
+        session.discard();
         let why = child.error();
         return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));
     }

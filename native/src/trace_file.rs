@@ -71,28 +71,48 @@ impl TraceFile {
         self.line(&header_line(header)?)
     }
 
-    /// Writes one event. As a line it is with the kernel when this returns, compressed it may take half a second, if
-    /// events go on.
+    /// Writes one event. As a line it is with the kernel when this returns, compressed when there are many of them, or by
+    /// [`Self::keep`].
     pub(crate) fn event(&mut self, event: &Event) -> Result<()> {
         let Form::Blocks(encoder) = &mut self.form else { return self.line(&event_line(event)?) };
         let Some(encoder) = encoder else { bail!("{} has no header yet", self.name) };
         encoder.push(event).with_context(|| format!("cannot write {}", self.name))?;
-        if self.written.elapsed() > PATIENCE {
-            encoder.flush();
-            self.written = Instant::now();
-        }
         let bytes = encoder.take();
         self.put(&bytes)
+    }
+
+    /// Brings to the kernel what waits to be compressed together with others, when that is half a second ago.
+    pub(crate) fn keep(&mut self) -> Result<()> {
+        if self.written.elapsed() < PATIENCE {
+            return Ok(());
+        }
+        self.written = Instant::now();
+        let bytes = match &mut self.form {
+            Form::Lines | Form::Blocks(None) => return Ok(()),
+            Form::Gzip(packer) => {
+                packer.flush()?;
+                std::mem::take(packer.get_mut())
+            }
+            Form::Blocks(Some(encoder)) => {
+                encoder.flush();
+                encoder.take()
+            }
+        };
+        self.put(&bytes)
+    }
+
+    /// Forgets that there was to be a trace: nothing happened.
+    pub(crate) fn discard(self) {
+        if let Some((incomplete, _)) = self.rename {
+            // Then an empty one stays.
+            let _ = fs::remove_file(incomplete);
+        }
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
         let Form::Gzip(packer) = &mut self.form else { return self.put(line.as_bytes()) };
         // It writes to memory.
         packer.write_all(line.as_bytes())?;
-        if self.written.elapsed() > PATIENCE {
-            packer.flush()?;
-            self.written = Instant::now();
-        }
         let bytes = std::mem::take(packer.get_mut());
         self.put(&bytes)
     }

@@ -80,11 +80,6 @@ pub(super) fn is_ours(call: Call) -> bool {
     i64::try_from(call.number).is_ok_and(|number| numbers().any(|known| known == number))
 }
 
-/// The address that a shmdt is about.
-pub(super) fn detaches(call: Call) -> Option<u64> {
-    (i64::try_from(call.number) == Ok(libc::SYS_shmdt)).then_some(call.args[0])
-}
-
 /// Whose pages a call, if it succeeds, takes away: there they can be seen for the last time. `brk` is the end of the
 /// heap.
 pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> {
@@ -110,12 +105,12 @@ pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> 
     Range::from_len(Addr(start), size.round_up(len)?).ok()
 }
 
-/// When a call counts as done: a mapping that comes is there from the beginning of the call on, for others may touch it
-/// before the caller hears of it; everything else when it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
-    Begin,
-    End,
+/// What a call did.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Effect {
+    Event(EventKind),
+    /// The segment at this address is no longer there: the mappings say what that was.
+    Detached(Addr),
 }
 
 /// What a call needs to know of its process.
@@ -126,31 +121,21 @@ pub(super) trait Memory {
     fn replace_break(&mut self, new: u64) -> u64;
     /// What stands behind the mapping at `addr` now.
     fn backing(&mut self, addr: u64) -> Option<Backing>;
-    /// The mappings that the shmdt which has just ended took away.
-    fn segment(&mut self) -> Vec<Range>;
     /// What is mapped at `addr` now, whole.
     fn range(&mut self, addr: u64) -> Option<(Range, Attributes)>;
 }
 
-/// The events that a call makes, none when it is not about memory or says nothing.
-pub(super) fn events(
-    call: Call,
-    result: Result<u64, i32>,
-    memory: &mut dyn Memory,
-) -> (Moment, Vec<EventKind>) {
-    let number = i64::try_from(call.number).unwrap_or(-1);
-    let Some((_, which, name)) = CALLS.iter().find(|(known, ..)| *known == number) else {
-        return (Moment::End, Vec::new());
-    };
-    let moment = if matches!(which, Which::Mmap | Which::Shmat) { Moment::Begin } else { Moment::End };
-    let kinds = match (which, result) {
-        (Which::Shmdt, Ok(_)) => detached(memory),
-        (_, Ok(value)) => succeeded(*which, call.args, value, memory).into_iter().collect(),
+/// What a call did; none when it is not about memory or says nothing.
+pub(super) fn effect(call: Call, result: Result<u64, i32>, memory: &mut dyn Memory) -> Option<Effect> {
+    let number = i64::try_from(call.number).ok()?;
+    let (_, which, name) = CALLS.iter().find(|(known, ..)| *known == number)?;
+    match (which, result) {
+        (Which::Shmdt, Ok(_)) => Some(Effect::Detached(Addr(call.args[0]))),
+        (_, Ok(value)) => succeeded(*which, call.args, value, memory).map(Effect::Event),
         // Restarted after a signal: it will come again.
-        (_, Err(512..=530)) => Vec::new(),
-        (_, Err(code)) => vec![failed(*which, name, call.args, code)],
-    };
-    (moment, kinds)
+        (_, Err(512..=530)) => None,
+        (_, Err(code)) => Some(Effect::Event(failed(*which, name, call.args, code))),
+    }
 }
 
 fn succeeded(which: Which, args: [u64; 6], value: u64, memory: &mut dyn Memory) -> Option<EventKind> {
@@ -187,15 +172,6 @@ fn succeeded(which: Which, args: [u64; 6], value: u64, memory: &mut dyn Memory) 
         Which::Msync => EventKind::Sync(Sync { asked, range: whole(a, b)? }),
         Which::Shmdt => return None,
     })
-}
-
-fn detached(memory: &mut dyn Memory) -> Vec<EventKind> {
-    let pieces = memory.segment().into_iter();
-    let unmap = |range: Range| {
-        let asked = Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
-        EventKind::Unmap(Unmap { asked, range })
-    };
-    pieces.map(unmap).collect()
 }
 
 /// From the page of the first byte to that of the last: what mlock takes.
@@ -321,7 +297,7 @@ fn attributes(args: [u64; 6], at: u64, memory: &mut dyn Memory) -> Attributes {
     let sharing = if shared { Sharing::Shared } else { Sharing::Private };
     let mut attributes = Attributes::anonymous(protection(bits), sharing);
     // Private anonymous memory is what it is; everything else has an object.
-    if (!flags.has(CallFlags::MAP_ANONYMOUS) || shared)
+    if (!flags.has(CallFlags::MAP_ANONYMOUS) || shared || flags.has(CallFlags::MAP_HUGETLB))
         && let Some(backing) = memory.backing(at)
     {
         attributes.backing = backing;

@@ -1,13 +1,13 @@
 //! Records of the tracepoints, put together: the beginning of a call, the file that it mapped, and its end are one event.
 
-use super::calls::{self, Memory, Moment};
+use super::calls::{self, Effect, Memory};
+use super::order::Waiting;
 use crate::proc::backing;
 use crate::sys::trace::Call;
 use crate::sys::{FileMapping, Record, What};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::{EventKind, Fault};
-use pagescope_shared::mapping::{Attributes, Backing, Mapping, Protection, Sharing};
-use pagescope_shared::world::World;
+use pagescope_shared::mapping::{Attributes, Backing, Protection, Sharing};
 use std::collections::HashMap;
 
 /// Calls that have begun, by thread, and what is known of processes.
@@ -16,8 +16,6 @@ pub(super) struct Pairing {
     threads: HashMap<u32, InCall>,
     /// The end of each process's heap.
     brk: HashMap<u32, u64>,
-    /// How many calls of each process have begun.
-    begun: HashMap<u32, u64>,
 }
 
 #[derive(Debug)]
@@ -28,22 +26,12 @@ struct InCall {
     mapped: Option<Box<FileMapping>>,
 }
 
-/// What happened: between which moments, whose, what, and which of the two moments counts.
-pub(super) struct Happened {
-    pub(super) pid: u32,
-    pub(super) tid: u32,
-    pub(super) kind: EventKind,
-    pub(super) between: (u64, u64),
-    pub(super) at_end: bool,
-}
-
 impl Pairing {
     /// Takes the next record, in the order of time.
-    pub(super) fn take(&mut self, record: Record, world: &World, size: PageSize, to: &mut Vec<Happened>) {
+    pub(super) fn take(&mut self, record: Record, size: PageSize, to: &mut Vec<Waiting>) {
         let Record { time_ns, pid, tid, what } = record;
         match what {
             What::Begins(call) => {
-                *self.begun.entry(pid).or_default() += 1;
                 self.threads.insert(tid, InCall { pid, call, since_ns: time_ns, mapped: None });
             }
             What::Mapped(mapped) => {
@@ -54,15 +42,14 @@ impl Pairing {
             What::Ends(result) => {
                 let Some(InCall { pid, call, since_ns, mapped }) = self.threads.remove(&tid) else { return };
                 let brk = self.brk.entry(pid).or_default();
-                let mut memory = Told { size, brk, mapped, detached: calls::detaches(call), world, pid };
-                let (moment, kinds) = calls::events(call, result, &mut memory);
-                let at_end = moment == Moment::End;
-                to.extend(kinds.into_iter().map(|kind| Happened {
+                let mut memory = Told { size, brk, mapped };
+                let effect = calls::effect(call, result, &mut memory);
+                to.extend(effect.map(|effect| Waiting {
+                    from_ns: since_ns,
+                    until_ns: time_ns,
                     pid,
                     tid,
-                    kind,
-                    between: (since_ns, time_ns),
-                    at_end,
+                    effect,
                 }));
             }
             What::Fault { addr, ip, access } => {
@@ -73,8 +60,8 @@ impl Pairing {
                     ip: Some(Addr(ip)),
                     led_to: None,
                 };
-                let kind = EventKind::Fault(fault);
-                to.push(Happened { pid, tid, kind, between: (time_ns, time_ns), at_end: true });
+                let effect = Effect::Event(EventKind::Fault(fault));
+                to.push(Waiting { from_ns: time_ns, until_ns: time_ns, pid, tid, effect });
             }
         }
     }
@@ -90,10 +77,14 @@ impl Pairing {
         of.map(|t| t.since_ns).max()
     }
 
-    /// How many calls of a process have begun, and whether one of them is not over.
-    pub(super) fn activity(&self, pid: u32) -> (u64, bool) {
-        let busy = self.threads.values().any(|thread| thread.pid == pid);
-        (self.begun.get(&pid).copied().unwrap_or(0), busy)
+    /// Whether a process is in a call.
+    pub(super) fn is_busy(&self, pid: u32) -> bool {
+        self.threads.values().any(|thread| thread.pid == pid)
+    }
+
+    /// Records are missing: who is in a call is not known.
+    pub(super) fn forget_calls(&mut self) {
+        self.threads.clear();
     }
 
     /// A process has new memory, whose heap ends here: whatever its threads were in is over.
@@ -117,7 +108,6 @@ impl Pairing {
     /// A process is gone.
     pub(super) fn gone(&mut self, pid: u32) {
         self.brk.remove(&pid);
-        self.begun.remove(&pid);
     }
 }
 
@@ -126,10 +116,6 @@ struct Told<'a> {
     size: PageSize,
     brk: &'a mut u64,
     mapped: Option<Box<FileMapping>>,
-    /// The address that a shmdt was about.
-    detached: Option<u64>,
-    world: &'a World,
-    pid: u32,
 }
 
 impl Memory for Told<'_> {
@@ -146,14 +132,6 @@ impl Memory for Told<'_> {
         let mapped = self.mapped.as_ref().filter(|mapped| mapped.range.contains(Addr(addr)))?;
         let dev = format!("{:02x}:{:02x}", mapped.dev.0, mapped.dev.1);
         Some(backing(&mapped.name, dev, mapped.inode))
-    }
-
-    fn segment(&mut self) -> Vec<Range> {
-        let (Some(addr), Some(space)) = (self.detached, self.world.space(self.pid)) else {
-            return Vec::new();
-        };
-        let all: Vec<Mapping> = space.mappings().collect();
-        super::tracer::segment(&all, addr)
     }
 
     fn range(&mut self, addr: u64) -> Option<(Range, Attributes)> {
@@ -173,7 +151,6 @@ mod tests {
     #[test]
     fn beginning_file_and_end_become_one_event() {
         let size = PageSize::FOUR_KIB;
-        let world = World::new(size);
         let mut pairing = Pairing::default();
         let mut found = Vec::new();
         let at = |time_ns, tid, what| Record { time_ns, pid: 7, tid, what };
@@ -194,16 +171,16 @@ mod tests {
             ),
         ];
         for record in records {
-            pairing.take(record, &world, size, &mut found);
+            pairing.take(record, size, &mut found);
         }
         let [map, failed, fault] = found.as_slice() else { panic!("{}", found.len()) };
-        assert_eq!((map.between, map.at_end, map.tid), ((1, 4), false, 7));
-        let EventKind::Map(map) = &map.kind else { panic!("{:?}", map.kind) };
+        assert_eq!((map.from_ns, map.until_ns, map.tid), (1, 4, 7));
+        let Some(EventKind::Map(map)) = map.kind() else { panic!("{map:?}") };
         assert_eq!((map.range, map.asked.len, map.attributes.offset), (range, 5000, 4096));
         assert_eq!(map.attributes.backing.object().unwrap().path, "/lib/x");
-        assert!(matches!(&failed.kind, EventKind::Failed(failed) if failed.errno == "ENOMEM"));
-        assert!(matches!(&fault.kind, EventKind::Fault(fault) if fault.access.is_some()));
-        assert_eq!(pairing.activity(7), (2, false));
+        assert!(matches!(failed.kind(), Some(EventKind::Failed(failed)) if failed.errno == "ENOMEM"));
+        assert!(matches!(fault.kind(), Some(EventKind::Fault(fault)) if fault.access.is_some()));
+        assert!(!pairing.is_busy(7));
         assert_eq!(pairing.in_calls().count(), 0);
     }
 }

@@ -1,30 +1,23 @@
 //! What the tracer and the kernel's rings tell, in the order in which it happened, on its way into the trace.
 
+use super::calls::Effect;
 use super::eyes::{Eyes, KERNEL_HALF};
 use super::news::news;
-use super::pairing::Happened;
+use super::order::{Batch, Waiting, segment};
 use super::source::Source;
 use crate::proc::{Frames, mappings_of, mappings_with_flags};
 use crate::trace_file::TraceFile;
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::event::{End, Event, EventKind, Extra, Fork, Lost, Snapshot};
+use pagescope_shared::event::{
+    Asked, End, Event, EventKind, Extra, Fault, FaultAccess, Lost, Snapshot, Unmap,
+};
 use pagescope_shared::header::{Capability, Header};
 use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::{AddressSpace, Change};
+use pagescope_shared::names::CallFlags;
 use pagescope_shared::world::World;
 use std::collections::{HashMap, HashSet, VecDeque};
-
-/// One thing that happened, not yet written.
-#[derive(Clone, Debug)]
-struct Waiting {
-    /// When, and when at the latest: calls take a while.
-    time_ns: u64,
-    until_ns: u64,
-    pid: u32,
-    tid: u32,
-    kind: EventKind,
-}
 
 /// What is written, and the model that follows it.
 pub(super) struct Session {
@@ -53,10 +46,31 @@ pub(super) struct Session {
     torn: bool,
 }
 
+/// Of whom nothing more is to come before we let somebody go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Nobody,
+    Process(u32),
+    All,
+}
+
 /// How long it may take from a fault until its page is there.
 const IN_DOUBT_NS: u64 = 5_000_000;
 /// How many faults are remembered at most.
 const MOST_RECENT: usize = 1024;
+/// How long a fault that is not allowed waits for the signal that it may have led to.
+const UNTIL_SIGNAL_NS: u64 = 20_000_000;
+/// How long what is told of a process waits for who made it.
+const UNTIL_MADE_NS: u64 = 1_000_000_000;
+/// How many events wait at most for the end of a call that began before them.
+const MOST_WAITING: usize = 1 << 16;
+/// So many events are written before somebody looks how full the rings are.
+const PORTION: usize = 1024;
+/// Percent of a ring from which on the program is made to wait, and below which it is not.
+const TOO_FULL: u64 = 60;
+const WELL: u64 = 20;
+/// How late things may be written before the program is made to wait.
+const TOO_OLD_NS: u64 = 250_000_000;
 
 impl Session {
     pub(super) fn new(mut file: TraceFile, header: &Header) -> Result<Self> {
@@ -108,28 +122,20 @@ impl Session {
         self.next_seq
     }
 
-    /// Something happened between two moments.
-    pub(super) fn happened(
-        &mut self,
-        pid: u32,
-        tid: u32,
-        kind: EventKind,
-        (from, until): (u64, u64),
-        at_end: bool,
-    ) {
-        let time_ns = if at_end { until } else { from };
-        match &kind {
-            EventKind::Start(_) => self.known.insert(pid),
-            EventKind::Fork(fork) => self.known.insert(fork.child),
+    /// A thread did something between two moments.
+    pub(super) fn happened(&mut self, pid: u32, tid: u32, effect: Effect, (from_ns, until_ns): (u64, u64)) {
+        match &effect {
+            Effect::Event(EventKind::Start(_)) => self.known.insert(pid),
+            Effect::Event(EventKind::Fork(fork)) => self.known.insert(fork.child),
             _ => false,
         };
-        self.waiting.push(Waiting { time_ns, until_ns: until, pid, tid, kind });
+        self.waiting.push(Waiting { from_ns, until_ns, pid, tid, effect });
     }
 
     /// Something happened now.
     pub(super) fn happens(&mut self, pid: u32, tid: u32, kind: EventKind) {
         let now = now_ns();
-        self.happened(pid, tid, kind, (now, now), true);
+        self.happened(pid, tid, Effect::Event(kind), (now, now));
     }
 
     /// Whether so much waits that it should be written.
@@ -138,21 +144,152 @@ impl Session {
     }
 
     /// Writes what happened, but for what may come after something that is not over: `begun` is when the oldest call of
-    /// each process began that is in one.
-    pub(super) fn settle(&mut self, begun: &HashMap<u32, u64>) -> Result<()> {
+    /// each process began that is in one. When the rings fill faster than they are emptied, or what is in them gets old,
+    /// `slow_down` is told which threads fill them.
+    pub(super) fn settle(
+        &mut self,
+        begun: &HashMap<u32, u64>,
+        stands: Stands,
+        slow_down: &mut dyn FnMut(&HashSet<u32>),
+    ) -> Result<()> {
+        let mut slowed = false;
+        loop {
+            let mut press = self.source.fill() > TOO_FULL;
+            self.drain();
+            let (ready, later) = self.take_ready(begun, stands);
+            let busy: HashSet<u32> = ready.iter().map(|w| w.tid).collect();
+            let mut batch = Batch::of(ready, later);
+            let mut number = 0;
+            while let Some((waiting, overlaps)) = batch.next() {
+                if number % PORTION == 0 && !slowed {
+                    press |= self.source.fill() > TOO_FULL
+                        || now_ns().saturating_sub(waiting.until_ns) > TOO_OLD_NS;
+                    if press {
+                        slow_down(&busy);
+                        slowed = true;
+                    }
+                }
+                number += 1;
+                let time_ns = waiting.until_ns;
+                self.put(waiting, overlaps, time_ns, &mut batch)?;
+            }
+            self.waiting = batch.later();
+            if !slowed || self.source.fill() < WELL {
+                break;
+            }
+        }
+        self.keep()
+    }
+
+    /// What can be written now, and what must wait.
+    fn take_ready(&mut self, begun: &HashMap<u32, u64>, stands: Stands) -> (Vec<Waiting>, Vec<Waiting>) {
         let now = now_ns();
-        self.drain();
-        let mut begun = begun.clone();
-        self.source.in_calls(&mut begun);
-        self.waiting.sort_by_key(|w| w.time_ns);
+        let mut limits = begun.clone();
+        self.source.in_calls(&mut limits);
+        if self.waiting.len() > MOST_WAITING {
+            limits.clear();
+        }
+        self.wait_for_signals(now, stands, &mut limits);
+        let early = |w: &Waiting| {
+            w.pid != 0 && !self.known.contains(&w.pid) && now.saturating_sub(w.until_ns) < UNTIL_MADE_NS
+        };
         let all = std::mem::take(&mut self.waiting);
-        let is_over = |w: &Waiting| w.time_ns <= begun.get(&w.pid).map_or(now, |begun| now.min(*begun));
-        let (mut waiting, later) = all.into_iter().partition::<Vec<_>, _>(is_over);
-        self.waiting = later;
-        self.hold_back(&mut waiting, now);
-        put_in_order(&mut waiting);
-        for happened in waiting {
-            self.write(happened.pid, happened.tid, happened.kind, happened.time_ns)?;
+        // What a new process got is in its snapshot, if its maker's threads did anything meanwhile.
+        let limit = |w: &Waiting| if w.is_making() { None } else { limits.get(&w.pid) };
+        let is_over = |w: &Waiting| w.until_ns <= limit(w).map_or(now, |limit| now.min(*limit)) && !early(w);
+        all.into_iter().partition(is_over)
+    }
+
+    /// The last thing that a thread did may be a fault that ends in a signal: then all of its process waits for a while.
+    fn wait_for_signals(&self, now: u64, stands: Stands, limits: &mut HashMap<u32, u64>) {
+        if stands == Stands::All {
+            return;
+        }
+        let mut seen = HashSet::new();
+        let mut last = 0;
+        for w in self.waiting.iter().rev() {
+            let Some(EventKind::Fault(fault)) = w.kind() else {
+                seen.insert(w.tid);
+                continue;
+            };
+            if w.tid == last || now.saturating_sub(w.until_ns) > UNTIL_SIGNAL_NS {
+                continue;
+            }
+            last = w.tid;
+            if seen.insert(w.tid) && stands != Stands::Process(w.pid) && !self.is_allowed(w.pid, fault) {
+                let limit = limits.entry(w.pid).or_insert(u64::MAX);
+                *limit = w.until_ns.saturating_sub(1).min(*limit);
+            }
+        }
+    }
+
+    /// Whether the model knows that what was touched may be.
+    fn is_allowed(&self, pid: u32, fault: &Fault) -> bool {
+        let space = self.world.space(self.world.lender(pid));
+        let Some(mapping) = space.and_then(|space| space.mapping_at(fault.addr)) else { return false };
+        let may = mapping.attributes.protection;
+        match fault.access {
+            Some(FaultAccess::Read) => may.read,
+            Some(FaultAccess::Write) => may.write,
+            Some(FaultAccess::Execute) => may.execute,
+            None => may.read && may.write,
+        }
+    }
+
+    /// Writes one, after what must have come before it.
+    fn put(&mut self, waiting: Waiting, overlaps: bool, time_ns: u64, batch: &mut Batch) -> Result<()> {
+        if waiting.pid != 0
+            && self.world.space(waiting.pid).is_none()
+            && let Some(made) = batch.take_making(waiting.pid)
+        {
+            self.put(made, false, time_ns, batch)?;
+        }
+        if overlaps && let Some(range) = waiting.claims() {
+            while self.is_taken(waiting.pid, range)
+                && let Some(earlier) = batch.take_what_frees(range, &waiting)
+            {
+                self.put(earlier, false, time_ns, batch)?;
+            }
+        }
+        if let Some(EventKind::Fault(fault)) = waiting.kind() {
+            if overlaps
+                && self.is_missing(waiting.pid, fault.addr)
+                && let Some(earlier) = batch.take_what_brings(fault.addr, &waiting)
+            {
+                self.put(earlier, true, time_ns, batch)?;
+            }
+            // The kernel tried an address for the program, and told it that there is nothing.
+            if fault.ip.is_some_and(|ip| ip >= KERNEL_HALF) && self.is_missing(waiting.pid, fault.addr) {
+                return Ok(());
+            }
+        }
+        let Waiting { pid, tid, effect, .. } = waiting;
+        let addr = match effect {
+            Effect::Event(kind) => return self.write(pid, tid, kind, time_ns),
+            Effect::Detached(addr) => addr,
+        };
+        let space = self.world.space(self.world.lender(pid));
+        let pieces = space.map(|space| segment(space.mappings(), addr)).unwrap_or_default();
+        pieces.into_iter().try_for_each(|range| {
+            let asked = Asked { addr: range.start(), len: range.bytes(), flags: CallFlags::NONE };
+            self.write(pid, tid, EventKind::Unmap(Unmap { asked, range }), time_ns)
+        })
+    }
+
+    fn is_taken(&self, pid: u32, range: Range) -> bool {
+        let space = self.world.space(self.world.lender(pid));
+        space.is_some_and(|space| space.mappings_in(range).next().is_some())
+    }
+
+    fn is_missing(&self, pid: u32, addr: Addr) -> bool {
+        let space = self.world.space(self.world.lender(pid));
+        space.is_none_or(|space| space.mapping_at(addr).is_none())
+    }
+
+    /// What was written long enough ago is brought to the file.
+    fn keep(&mut self) -> Result<()> {
+        if self.failed.is_none() {
+            self.failed = self.file.keep().err();
         }
         Ok(())
     }
@@ -162,7 +299,7 @@ impl Session {
     pub(super) fn forget_memory(&mut self, pid: u32, began: Option<u64>, brk: u64) {
         self.drain();
         let since = began.or(self.source.exec_began(pid)).unwrap_or(0);
-        self.waiting.retain(|w| w.pid != pid || w.time_ns < since || !matches!(w.kind, EventKind::Fault(_)));
+        self.waiting.retain(|w| w.pid != pid || w.until_ns < since || !w.is_fault());
         self.source.renewed(pid, brk);
         self.eyes.forget(pid);
     }
@@ -185,24 +322,11 @@ impl Session {
         self.source.process_gone(pid);
     }
 
-    /// A new process may touch memory before we hear of it: that waits, for a second at most.
-    fn hold_back(&mut self, ready: &mut Vec<Waiting>, now: u64) {
-        let is_early = |w: &Waiting| {
-            w.pid != 0 && !self.known.contains(&w.pid) && now.saturating_sub(w.time_ns) < 1_000_000_000
-        };
-        let (early, rest) = std::mem::take(ready).into_iter().partition(is_early);
-        *ready = rest;
-        let early: Vec<Waiting> = early;
-        self.waiting.splice(0..0, early);
-    }
-
     /// Takes what came out of the rings.
     fn drain(&mut self) {
         let mut came = Vec::new();
-        let lost = self.source.drain(now_ns(), &self.world, self.page_size, &mut came);
-        for Happened { pid, tid, kind, between, at_end } in came {
-            self.happened(pid, tid, kind, between, at_end);
-        }
+        let lost = self.source.drain(now_ns(), self.page_size, &mut came);
+        self.waiting.append(&mut came);
         if lost > 0 {
             self.lost += lost;
             self.torn = true;
@@ -254,14 +378,16 @@ impl Session {
         let doubtful = |range: Range| {
             !stands && self.recent.iter().any(|(_, whose, addr)| *whose == lender && range.contains(*addr))
         };
-        let activity = self.source.activity(pid);
+        if self.is_busy(pid) {
+            return Ok(());
+        }
         let mut found = Vec::new();
         self.eyes.look(pid, &mappings, &mut |observed| {
             found.extend(news(space, &observed, self.page_size, &doubtful));
         });
         // Where calls do not stop it, it may have changed its mappings meanwhile: then nothing is known.
         self.drain();
-        if activity.1 || self.source.activity(pid) != activity {
+        if self.is_busy(pid) {
             return Ok(());
         }
         for observed in found {
@@ -270,12 +396,19 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a process may be changing its mappings, or has done so after what was written. (Those who stop at their
+    /// calls are not let go meanwhile.)
+    fn is_busy(&self, pid: u32) -> bool {
+        self.source.is_busy(pid) || self.waiting.iter().any(|w| w.pid == pid && !w.is_fault())
+    }
+
     /// Compares the model's mappings with the kernel's; where they differ, that is told, and the kernel's are taken.
-    /// The process stands, and all that it did is written. Returns the mappings, if they are as the model says.
+    /// Nothing is said of one that is about to change them. Returns the mappings, if they are as the model says.
     pub(super) fn compare(&mut self, pid: u32, tid: u32) -> Result<Option<Vec<Mapping>>> {
         // It may be gone already.
         let Ok(mappings) = mappings_of(pid) else { return Ok(None) };
-        if mappings.is_empty() {
+        self.drain();
+        if mappings.is_empty() || self.is_busy(pid) {
             return Ok(None);
         }
         let difference = match self.world.space(pid) {
@@ -301,12 +434,19 @@ impl Session {
         Ok(())
     }
 
+    /// Nothing was recorded: no file stays.
+    pub(super) fn discard(self) {
+        self.file.discard();
+    }
+
     /// The last event, and the file's name.
     pub(super) fn finish(mut self) -> Result<u64> {
-        self.settle(&HashMap::new())?;
-        // Of processes that nobody has spoken of.
-        for happened in std::mem::take(&mut self.waiting) {
-            self.write(happened.pid, happened.tid, happened.kind, happened.time_ns)?;
+        self.drain();
+        // Of processes that nobody has spoken of, too.
+        let mut batch = Batch::of(std::mem::take(&mut self.waiting), Vec::new());
+        while let Some((waiting, overlaps)) = batch.next() {
+            let time_ns = waiting.until_ns;
+            self.put(waiting, overlaps, time_ns, &mut batch)?;
         }
         let count = self.next_seq;
         self.write(0, 0, EventKind::End(End { count }), now_ns())?;
@@ -351,56 +491,4 @@ pub(super) fn now_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let part = |number: i64| u64::try_from(number).unwrap_or(0);
     part(now.tv_sec).saturating_mul(1_000_000_000).saturating_add(part(now.tv_nsec))
-}
-
-/// By time, but what makes room comes before what takes it, where the two overlapped; and a fault that ended in a signal is
-/// told by the signal alone.
-fn put_in_order(all: &mut Vec<Waiting>) {
-    let mut at = 0;
-    while at < all.len() {
-        if let EventKind::Fork(Fork { child, .. }) = &all[at].kind
-            && let Some(first) = all.iter().take(at).position(|w| w.pid == *child)
-        {
-            // The kernel itself writes into a new process before it runs.
-            all[first..=at].rotate_right(1);
-        }
-        if let Some(later) = makes_room(all, at) {
-            let earlier = all.remove(later);
-            all.insert(at, earlier);
-        }
-        at += 1;
-    }
-    let mut drop = Vec::new();
-    for (at, happened) in all.iter().enumerate() {
-        let EventKind::Signal(signal) = &happened.kind else { continue };
-        let before = all.get(..at).unwrap_or_default();
-        let fault = before.iter().rposition(|w| {
-            w.tid == happened.tid && matches!(&w.kind, EventKind::Fault(f) if f.addr == signal.addr)
-        });
-        drop.extend(fault);
-    }
-    let mut index = 0;
-    all.retain(|_| {
-        index += 1;
-        !drop.contains(&(index - 1))
-    });
-}
-
-/// An unmapping after the mapping at `at` that was made in its place, by another thread at the same time.
-fn makes_room(all: &[Waiting], at: usize) -> Option<usize> {
-    let mapped = all.get(at)?;
-    let EventKind::Map(map) = &mapped.kind else { return None };
-    let rest =
-        all.get(at + 1..)?.iter().take_while(|w| w.time_ns <= mapped.until_ns.saturating_add(1_000_000));
-    let found = rest.enumerate().find(|(_, w)| {
-        let gone = match &w.kind {
-            EventKind::Unmap(unmap) => Some(unmap.range),
-            EventKind::Remap(remap) => remap.old,
-            _ => None,
-        };
-        w.pid == mapped.pid
-            && w.tid != mapped.tid
-            && gone.is_some_and(|gone| gone.intersection(map.range).is_some())
-    })?;
-    Some(at + 1 + found.0)
 }

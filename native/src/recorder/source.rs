@@ -1,10 +1,11 @@
 //! Where page faults, and perhaps calls, come from besides the stops.
 
-use super::pairing::{Happened, Pairing};
-use crate::sys::{CallRings, FaultRings, FaultSample, Record};
+use super::calls::Effect;
+use super::order::Waiting;
+use super::pairing::Pairing;
+use crate::sys::{CallRings, FaultRings, FaultSample, Record, What};
 use pagescope_shared::addr::{Addr, PageSize};
 use pagescope_shared::event::{EventKind, Fault};
-use pagescope_shared::world::World;
 use std::collections::HashMap;
 use std::io;
 
@@ -46,7 +47,7 @@ impl Source {
     }
 
     /// Takes what happened until `now`; returns how many records were lost.
-    pub(super) fn drain(&mut self, now: u64, world: &World, size: PageSize, to: &mut Vec<Happened>) -> u64 {
+    pub(super) fn drain(&mut self, now: u64, size: PageSize, to: &mut Vec<Waiting>) -> u64 {
         match self {
             Self::None => 0,
             Self::Faults(rings) => {
@@ -59,10 +60,13 @@ impl Source {
                 let Calls { rings, pairing, records } = calls.as_mut();
                 let lost = rings.drain(records);
                 records.sort_by_key(|record| record.time_ns);
-                // One CPU's were taken a moment before the next one's.
+                if lost > 0 {
+                    pairing.forget_calls();
+                }
+                // What one CPU told after now may stand on what another one told, of which only that before now is here.
                 let sure = records.partition_point(|record| record.time_ns <= now);
                 for record in records.drain(..sure) {
-                    pairing.take(record, world, size, to);
+                    pairing.take(record, size, to);
                 }
                 lost
             }
@@ -85,11 +89,19 @@ impl Source {
         }
     }
 
-    /// What a process has done: it changes with every call that begins. And whether it is in one.
-    pub(super) fn activity(&self, pid: u32) -> (u64, bool) {
+    /// Whether a process is in a call, as far as is known, or has been in one after what was taken.
+    pub(super) fn is_busy(&self, pid: u32) -> bool {
+        let Self::Calls(calls) = self else { return false };
+        let in_call = |record: &Record| record.pid == pid && !matches!(record.what, What::Fault { .. });
+        calls.pairing.is_busy(pid) || calls.records.iter().any(in_call)
+    }
+
+    /// How full the fullest ring is, in percent.
+    pub(super) fn fill(&self) -> u64 {
         match self {
-            Self::Calls(calls) => calls.pairing.activity(pid),
-            Self::None | Self::Faults(_) => (0, false),
+            Self::None => 0,
+            Self::Faults(rings) => rings.fill(),
+            Self::Calls(calls) => calls.rings.fill(),
         }
     }
 
@@ -126,8 +138,9 @@ impl Source {
     }
 }
 
-fn fault(sample: FaultSample) -> Happened {
+fn fault(sample: FaultSample) -> Waiting {
     let FaultSample { time_ns, pid, tid, addr, ip } = sample;
     let fault = Fault { addr: Addr(addr), access: None, severity: None, ip: Some(Addr(ip)), led_to: None };
-    Happened { pid, tid, kind: EventKind::Fault(fault), between: (time_ns, time_ns), at_end: true }
+    let effect = Effect::Event(EventKind::Fault(fault));
+    Waiting { from_ns: time_ns, until_ns: time_ns, pid, tid, effect }
 }

@@ -2,24 +2,22 @@
 
 mod attach;
 mod life;
-mod stands;
+mod stopped;
 
-use super::calls::{self, Moment};
+use super::calls;
 use super::place::Place;
 use super::schedule::{Every, Schedule};
-use super::session::{Session, now_ns};
-use crate::proc::mappings_of;
+use super::session::{Session, Stands, now_ns};
 use crate::sys::signals;
 use crate::sys::trace::{self, At, Call, Stop};
 use anyhow::Result;
 pub(super) use attach::Held;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::{EventKind, Signal};
-use stands::Stands;
-pub(super) use stands::segment;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::time::Instant;
+use stopped::Stopped;
 
 /// A thread that is followed.
 #[derive(Debug)]
@@ -47,8 +45,6 @@ struct Process {
     /// It uses its parent's memory until it execs.
     borrows: bool,
     threads: usize,
-    /// What a shmdt that is under way will unmap.
-    detaching: Vec<Range>,
 }
 
 /// How the program ended.
@@ -127,7 +123,7 @@ impl Tracer {
             match trace::next_stop() {
                 Ok(Some((tid, stop))) => self.stopped(tid, stop)?,
                 // A ring is half full, or nothing has happened for a while.
-                Ok(None) => self.settle()?,
+                Ok(None) => self.settle(Stands::Nobody)?,
                 // ECHILD: all are gone.
                 Err(_) => break,
             }
@@ -137,7 +133,7 @@ impl Tracer {
                 self.ask_to_end()?;
             }
             if self.session.is_full() {
-                self.settle()?;
+                self.settle(Stands::Nobody)?;
             }
             if self.schedule.is_due() {
                 self.look_around()?;
@@ -150,8 +146,8 @@ impl Tracer {
         Ok((self.ended, self.session))
     }
 
-    /// Writes what is over.
-    fn settle(&mut self) -> Result<()> {
+    /// Writes what is over; of a process that `stands`, everything that it did.
+    fn settle(&mut self, stands: Stands) -> Result<()> {
         let mut begun = HashMap::new();
         for task in self.tasks.values() {
             if let Some((_, since)) = task.call {
@@ -159,7 +155,14 @@ impl Tracer {
                 *oldest = since.min(*oldest);
             }
         }
-        self.session.settle(&begun)?;
+        // They stop, and go on when we come back to whoever stands.
+        let tasks = &self.tasks;
+        self.session.settle(&begun, stands, &mut |busy| {
+            tasks
+                .keys()
+                .filter(|tid| busy.contains(&tid.unsigned_abs()))
+                .for_each(|tid| trace::interrupt(*tid));
+        })?;
         if self.session.is_torn() {
             // What nobody could tell is looked up.
             for (pid, _) in
@@ -177,7 +180,7 @@ impl Tracer {
         let signal = if self.asked_to_end { libc::SIGKILL } else { libc::SIGTERM };
         self.asked_to_end = true;
         signals::kill(self.leader, signal);
-        self.settle()
+        self.settle(Stands::Nobody)
     }
 
     /// Lets a thread go on, with `signal` delivered (0 for none).
@@ -243,11 +246,6 @@ impl Tracer {
         }
         if let Some(task) = self.tasks.get_mut(&tid) {
             task.call = Some((call, now_ns()));
-            if let Some(addr) = calls::detaches(call)
-                && let Some(process) = self.processes.get_mut(&task.pid)
-            {
-                process.detaching = segment(&mappings_of(task.pid).unwrap_or_default(), addr);
-            }
         }
         trace::go_on_to_call(tid, 0);
         Ok(())
@@ -263,11 +261,9 @@ impl Tracer {
             }
             let size = self.session.page_size();
             let process = self.processes.entry(pid).or_default();
-            let mut memory = Stands { pid, size, process };
-            let (moment, kinds) = calls::events(call, result, &mut memory);
-            for kind in kinds {
-                let thread = tid.unsigned_abs();
-                self.session.happened(pid, thread, kind, (from, until), moment == Moment::End);
+            let mut memory = Stopped { pid, size, process };
+            if let Some(effect) = calls::effect(call, result, &mut memory) {
+                self.session.happened(pid, tid.unsigned_abs(), effect, (from, until));
             }
         }
         self.go_on(tid, 0);
@@ -308,7 +304,7 @@ impl Tracer {
         if (taken.is_none() && !compare) || !self.is_quiet(pid) {
             return Ok(());
         }
-        self.settle()?;
+        self.settle(if alone { Stands::Process(pid) } else { Stands::Nobody })?;
         let thread = tid.unsigned_abs();
         if compare {
             let since = Instant::now();
@@ -324,12 +320,23 @@ impl Tracer {
     /// Looks at the pages of programs that run.
     fn look_around(&mut self) -> Result<()> {
         let Ok(all) = Range::new(Addr(0), Addr(u64::MAX)) else { return Ok(()) };
-        self.settle()?;
+        self.settle(Stands::Nobody)?;
         let mut quiet: Vec<u32> =
             self.processes.iter().filter(|(_, p)| !p.borrows).map(|(pid, _)| *pid).collect();
         quiet.retain(|pid| self.is_quiet(*pid));
         let session = &mut self.session;
-        self.schedule.turn(quiet.into_iter(), &mut |pid| session.look(pid, pid, all, false))
+        let compare = self.schedule.may_compare();
+        let since = Instant::now();
+        self.schedule.turn(quiet.into_iter(), &mut |pid| {
+            if compare {
+                session.compare(pid, pid)?;
+            }
+            session.look(pid, pid, all, false)
+        })?;
+        if compare {
+            self.schedule.compared(since);
+        }
+        Ok(())
     }
 
     fn signal(&mut self, tid: i32, signal: i32) {

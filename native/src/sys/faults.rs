@@ -51,6 +51,11 @@ impl FaultRings {
         self.0.interrupt_when_full()
     }
 
+    /// See [`Rings::fill`].
+    pub(crate) fn fill(&self) -> u64 {
+        self.0.fill()
+    }
+
     /// Takes what came since the last call; returns how many samples were lost.
     pub(crate) fn drain(&mut self, to: &mut Vec<FaultSample>) -> u64 {
         let mut lost = 0;

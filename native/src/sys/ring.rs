@@ -88,6 +88,11 @@ impl Rings {
         Ok(())
     }
 
+    /// How full the fullest one is, in percent.
+    pub(crate) fn fill(&self) -> u64 {
+        self.rings.iter().map(Ring::fill).max().unwrap_or(0)
+    }
+
     /// Takes the records that came since the last call, ring by ring: the type of each, and its body.
     pub(crate) fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
         for ring in &mut self.rings {
@@ -151,19 +156,30 @@ impl Ring {
         Ok((event, NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?))
     }
 
-    fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
+    /// How far the kernel has written, and how far we have read.
+    fn ends(&self) -> (&AtomicU64, &AtomicU64) {
         let control = self.base.as_ptr().cast::<perf_event_mmap_page>();
         // SAFETY: the control page is mapped as long as this ring; the kernel writes `data_head`, we write `data_tail`,
         // both atomically.
-        let (head, tail) = unsafe {
+        unsafe {
             (
                 AtomicU64::from_ptr(&raw mut (*control).data_head),
                 AtomicU64::from_ptr(&raw mut (*control).data_tail),
             )
-        };
+        }
+    }
+
+    fn fill(&self) -> u64 {
+        let (head, tail) = self.ends();
+        let waits = head.load(Ordering::Relaxed).saturating_sub(tail.load(Ordering::Relaxed));
+        waits.saturating_mul(100) / super::to_u64(self.data).max(1)
+    }
+
+    fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
+        let mut record = std::mem::take(&mut self.record);
+        let (head, tail) = self.ends();
         let end = head.load(Ordering::Acquire);
         let mut at = tail.load(Ordering::Relaxed);
-        let mut record = std::mem::take(&mut self.record);
         while at < end {
             let header = self.word(at);
             let [kind @ .., _, _, _, _] = header.to_le_bytes();

@@ -27,6 +27,8 @@ pub(crate) fn wake_up(tick_ms: i64) {
         for signal in ALL {
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
         }
+        // A file that may not grow is an error like any other.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
     }
 }

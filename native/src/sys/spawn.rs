@@ -62,6 +62,8 @@ pub(crate) fn spawn_suspended(
     unsafe {
         // The parent's end of the pipe: without it the child sees when the parent dies.
         libc::close(go.as_raw_fd());
+        // Rust ignores it, and who ignores a signal passes that on.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         if libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1) == 1 {
             let filtered = byte != 0;
             if filtered && !keeps_privileges {

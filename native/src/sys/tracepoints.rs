@@ -105,6 +105,11 @@ impl CallRings {
         self.rings.interrupt_when_full()
     }
 
+    /// See [`Rings::fill`].
+    pub(crate) fn fill(&self) -> u64 {
+        self.rings.fill()
+    }
+
     /// Takes what came since the last call, not in order; returns how many records were lost.
     pub(crate) fn drain(&mut self, to: &mut Vec<Record>) -> u64 {
         let mut lost = 0;

@@ -69,11 +69,21 @@ fn a_trace_that_cannot_be_written_does_not_stop_the_program() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: cannot create"));
         assert_eq!(output.stdout, b"", "it did not even begin");
-        // The disk is full.
-        let args = ["record", "-o", "/dev/full", "--backend", backend, program(), "none-then-write"];
-        let output = pagescope(&args);
+        let output = pagescope(&["record", "-o", "/dev/full", "--backend", backend, "echo", "x"]);
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("/dev/full") && said.contains("No space left"), "{said}");
+        assert!(said.starts_with("error: cannot write /dev/full: No space left"), "{said}");
+        assert_eq!(output.stdout, b"", "it did not even begin");
+        // Full when it has begun.
+        let dir = tempfile::tempdir().unwrap();
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 16; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_pagescope"), "record"]);
+        limited
+            .args(["--backend", backend, "-o"])
+            .arg(dir.path().join("x.jsonl"))
+            .args([program(), "odd-lengths"]);
+        let output = limited.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("the trace is not whole") && said.contains("File too large"), "{said}");
         assert_eq!(output.status.code(), Some(1));
         assert!(!output.stdout.is_empty(), "the program went on to its end");
     }

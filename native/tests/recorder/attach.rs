@@ -28,7 +28,7 @@ impl Running {
     }
 
     /// It goes on as if nothing had been: it hears that its input ends, and says so.
-    fn is_unharmed(mut self) {
+    fn goes_on_unharmed(mut self) {
         drop(self.child.stdin.take());
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
@@ -66,7 +66,7 @@ fn a_process_is_followed_for_a_while_and_left_running() {
         assert_eq!(found, vec![(5, PageState::Private), (11, PageState::Untouched)]);
         let maps = trace.events.iter().filter(|e| matches!(e.kind, EventKind::Map(_))).count();
         assert!(maps > 10, "{backend}: {maps}");
-        running.is_unharmed();
+        running.goes_on_unharmed();
     }
 }
 
@@ -84,7 +84,7 @@ fn one_moment() {
     let trace = read(&std::fs::read(&file).unwrap()).unwrap();
     let found = states(&trace, running.child.id(), &running.first);
     assert_eq!(found.iter().filter(|run| run.1 == PageState::Private).map(|run| run.0).sum::<u64>(), 5);
-    running.is_unharmed();
+    running.goes_on_unharmed();
 }
 
 #[test]

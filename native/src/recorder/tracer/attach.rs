@@ -4,7 +4,7 @@ use super::{Hold, Process, Task, Tracer};
 use crate::proc::{mappings_of, status};
 use crate::recorder::place::Place;
 use crate::recorder::schedule::Every;
-use crate::recorder::session::Session;
+use crate::recorder::session::{Session, Stands};
 use crate::sys::signals;
 use crate::sys::trace::{self, Stop};
 use anyhow::{Context as _, Result, bail};
@@ -104,7 +104,7 @@ impl Tracer {
         for thread in threads.iter().map(|tid| tid.unsigned_abs()).filter(|tid| *tid != pid) {
             tracer.session.happens(pid, pid, EventKind::Thread(Thread { thread }));
         }
-        tracer.settle()?;
+        tracer.settle(Stands::All)?;
         tracer.session.snapshot(pid, pid)?;
         for (tid, stop) in held.stops {
             tracer.stopped(tid, stop)?;
@@ -140,7 +140,7 @@ impl Tracer {
         for task in self.tasks.values_mut() {
             task.call = None;
         }
-        let looked = self.settle().and_then(|()| {
+        let looked = self.settle(Stands::All).and_then(|()| {
             let mut owners: Vec<u32> = self
                 .processes
                 .iter()

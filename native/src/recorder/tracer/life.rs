@@ -3,6 +3,7 @@
 use super::{Ended, Process, Task, Tracer, signal_name};
 use crate::proc::{mappings_with_flags, status};
 use crate::recorder::calls;
+use crate::recorder::session::Stands;
 use crate::sys::trace;
 use anyhow::Result;
 use pagescope_shared::event::{EventKind, Exec, Exit, Fork, ForkMemory, Snapshot, Start, Thread};
@@ -64,7 +65,7 @@ impl Tracer {
         };
         self.running = true;
         self.session.happens(pid, pid, kind);
-        self.settle()?;
+        self.settle(Stands::Process(pid))?;
         self.session.snapshot(pid, pid)?;
         self.go_on(tid, 0);
         Ok(())
@@ -81,7 +82,7 @@ impl Tracer {
         }
         self.session.thread_ends(tid.unsigned_abs());
         if last {
-            self.settle()?;
+            self.settle(Stands::Process(pid))?;
             self.session.check(pid, tid.unsigned_abs())?;
         }
         // Nobody need wait for it.
@@ -91,6 +92,7 @@ impl Tracer {
 
     pub(super) fn gone(&mut self, tid: i32, ended: Ended) {
         let Some(task) = self.tasks.remove(&tid) else { return };
+        self.session.thread_ends(tid.unsigned_abs());
         self.place.keep(self.tasks.keys());
         // The leader is the last that is reported.
         if tid.unsigned_abs() != task.pid {

@@ -5,18 +5,18 @@ use crate::proc::{backing, mappings_of};
 use crate::recorder::calls::Memory;
 use crate::sys::mapping_at;
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::mapping::{Attributes, Backing, Mapping};
+use pagescope_shared::mapping::{Attributes, Backing};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 
 /// Answers what a call's event needs to know.
-pub(super) struct Stands<'a> {
+pub(super) struct Stopped<'a> {
     pub(super) pid: u32,
     pub(super) size: PageSize,
     pub(super) process: &'a mut Process,
 }
 
-impl Memory for Stands<'_> {
+impl Memory for Stopped<'_> {
     fn page_size(&self) -> PageSize {
         self.size
     }
@@ -41,27 +41,9 @@ impl Memory for Stands<'_> {
         }
     }
 
-    fn segment(&mut self) -> Vec<Range> {
-        std::mem::take(&mut self.process.detaching)
-    }
-
     fn range(&mut self, addr: u64) -> Option<(Range, Attributes)> {
         let all = mappings_of(self.pid).ok()?;
         let found = all.into_iter().find(|m| m.range.contains(Addr(addr)))?;
         Some((found.range, found.attributes))
     }
-}
-
-/// The pieces of the System V segment that is attached at `addr`: those that lie where the segment's own bytes would, as
-/// the kernel chooses them (`ksys_shmdt`).
-pub(in crate::recorder) fn segment(all: &[Mapping], addr: u64) -> Vec<Range> {
-    let object = |m: &Mapping| match &m.attributes.backing {
-        Backing::Shm(object) if object.path.starts_with("/SYSV") => Some(object.clone()),
-        _ => None,
-    };
-    let in_place = |m: &&Mapping| m.range.start().0.checked_sub(addr) == Some(m.attributes.offset);
-    let mut pieces = all.iter().filter(in_place).filter_map(|m| Some((m.range, object(m)?)));
-    let Some((first, whole)) = pieces.next() else { return Vec::new() };
-    let others = pieces.filter(|(_, object)| *object == whole).map(|(range, _)| range);
-    std::iter::once(first).chain(others).collect()
 }
