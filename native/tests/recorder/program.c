@@ -168,6 +168,11 @@ int main(int argc, char **argv) {
             touch(at, 4);
             munmap(at, 16 * PAGE);
         }
+    } else if (!strcmp(name, "steady")) {
+        for (;;) {
+            map_and_unmap((void *)1);
+            usleep(1000);
+        }
     } else if (!strcmp(name, "until-told")) {
         // Maps until its input ends, then says how often; with a thread beside it.
         char *at = map(16 * PAGE, PROT_READ | PROT_WRITE);
