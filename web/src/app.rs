@@ -2,9 +2,11 @@
 
 use crate::commands;
 use crate::msg::Msg;
+use crate::pages::{self, Pages, Shown};
 use crate::player::{Course, Motion};
 use crate::time;
 use crate::time::scale::Pace;
+use crate::view::{aim, shown_process};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
@@ -53,17 +55,6 @@ impl SidePanel {
     ];
 }
 
-/// Where the camera of the pages is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Focus {
-    /// What the events are about.
-    Follow,
-    /// All pages of the process.
-    Overview,
-    /// The mapping at an address.
-    At(Addr),
-}
-
 /// The state of the page.
 #[derive(Debug)]
 pub struct App {
@@ -87,8 +78,8 @@ pub struct App {
     pub selection: Option<Range>,
     /// What the walk remembers.
     pub walk: crate::walk::State,
-    /// Where the camera of the pages is.
-    pub focus: Focus,
+    /// The picture of pages, and where its camera is.
+    pub pages: Pages,
     /// Where the film is going.
     pub motion: Motion,
     /// How fast: 1 is as made.
@@ -134,7 +125,7 @@ impl Default for App {
             hover: None,
             selection: None,
             walk: crate::walk::State::default(),
-            focus: Focus::Follow,
+            pages: Pages::default(),
             motion: Motion::Still,
             speed: 1.0,
             pace: Pace::Events,
@@ -193,14 +184,15 @@ impl App {
                 let size = self.timeline.as_ref().map(|t| t.header().page_size);
                 self.selection = self.walk.update(msg, size).or(self.selection);
             }
-            Msg::Focus(addr) => self.focus = Focus::At(addr),
+            Msg::Focus(addr) => self.focus(addr),
             Msg::Follow => {
-                self.focus = Focus::Follow;
+                self.pages.follow();
                 if self.stage == StageView::Time {
                     self.time.update(time::Msg::Whole);
                 }
             }
-            Msg::Overview => self.focus = Focus::Overview,
+            Msg::Overview => self.pages(pages::Msg::Fit),
+            Msg::Pages(msg) => self.pages(msg),
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
             Msg::Meter => self.meter = !self.meter,
@@ -211,6 +203,37 @@ impl App {
             }
             Msg::Frame | Msg::Redraw => {}
         }
+        self.look();
+    }
+
+    /// The number of the process that is shown.
+    fn pid(&self) -> Option<u32> {
+        shown_process(self, self.timeline.as_ref()?).map(|(pid, _)| pid)
+    }
+
+    fn pages(&mut self, msg: pages::Msg) {
+        let pid = self.pid();
+        let space = self.timeline.as_ref().zip(pid).and_then(|(timeline, pid)| timeline.world().space(pid));
+        let outcome = self.pages.update(msg, space, self.reduced_motion);
+        self.hover = outcome.hover.unwrap_or(self.hover);
+        self.selection = outcome.select.unwrap_or(self.selection);
+    }
+
+    /// Shows the mapping at an address.
+    fn focus(&mut self, addr: Addr) {
+        let Some((timeline, pid)) = self.timeline.as_ref().zip(self.pid()) else { return };
+        let Some(mapping) = timeline.world().space(pid).and_then(|space| space.mapping_at(addr)) else {
+            return;
+        };
+        self.pages.show(mapping.range, self.reduced_motion);
+    }
+
+    /// The camera of the pages looks at what there is now.
+    fn look(&mut self) {
+        let Some((timeline, pid)) = self.timeline.as_ref().zip(self.pid()) else { return };
+        let Some(space) = timeline.world().space(pid) else { return };
+        let shown = Shown { trace: self.trace, position: timeline.position(), pid };
+        self.pages.prepare(shown, space, || aim(timeline, space), self.reduced_motion);
     }
 
     /// How many events lie before what is shown.
@@ -236,7 +259,7 @@ impl App {
 
     /// Whether frames must go on: something moves.
     pub fn is_moving(&self) -> bool {
-        self.motion != Motion::Still || self.progress() < 1.0
+        self.motion != Motion::Still || self.progress() < 1.0 || self.pages.is_moving()
     }
 
     /// How far the change to this position has come, from 0 to 1, eased.
@@ -278,7 +301,6 @@ impl App {
                 (self.process, self.hover, self.selection) = (None, None, None);
                 (self.repeat, self.course) = (None, None);
                 self.name = name;
-                self.focus = Focus::Follow;
                 self.jump(self.first_position());
                 self.since_change = f64::INFINITY;
                 // The first wait is short: somebody has just opened the page.

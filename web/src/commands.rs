@@ -1,7 +1,8 @@
 //! Everything that a person can ask for by name: one table for keys, buttons, the command palette and the help.
 
-use crate::app::{App, Focus, SidePanel, StageView};
+use crate::app::{App, SidePanel, StageView};
 use crate::msg::Msg;
+use crate::pages::Msg as Pages;
 use crate::player::speed_beside;
 use crate::time;
 use crate::time::scale::Pace;
@@ -189,6 +190,17 @@ fn zoom(app: &App, factor: f64) -> Option<time::Msg> {
     Some(time::Msg::Zoom { at: if (0.0..=1.0).contains(&here) { here } else { 0.5 }, factor })
 }
 
+/// A command of the picture of pages.
+const fn pages(
+    id: &'static str,
+    name: &'static str,
+    keys: &'static [&'static str],
+    message: fn(&App) -> Option<Msg>,
+) -> Command {
+    let context = Context::Stage(StageView::Pages);
+    Command { id, name, group: View, keys, context, act: Act::Send(message) }
+}
+
 use Group::{Page, Panel, Play, View};
 
 /// All commands, in the order of the help.
@@ -220,7 +232,7 @@ pub static ALL: &[Command] = &[
     }),
     command("stage-time", "Time: the whole trace", View, &["3"], |_| Some(Msg::Stage(StageView::Time))),
     command("overview", "All pages of the process", View, &["o"], |app| {
-        Some(if app.focus == Focus::Overview { Msg::Follow } else { Msg::Overview })
+        Some(if app.pages.shows_all_for_good() { Msg::Follow } else { Msg::Overview })
     }),
     command("follow", "Follow the events again", View, &["Escape"], |_| Some(Msg::Follow)),
     time("time-whole", "All of the trace", &["0"], |_| Some(time::Msg::Whole)),
@@ -235,6 +247,24 @@ pub static ALL: &[Command] = &[
     }),
     time("time-events", "Axis: event by event", &["e"], |app| {
         Some(time::Msg::Pace(if app.time.pace == Pace::Events { Pace::Wall } else { Pace::Events }))
+    }),
+    pages("zoom-in", "Closer", &["+", "="], |_| Some(Msg::Pages(Pages::Zoom { at: None, by: 1.0 }))),
+    pages("zoom-out", "Farther", &["-"], |_| Some(Msg::Pages(Pages::Zoom { at: None, by: -1.0 }))),
+    pages("zoom-fit", "Everything in sight", &["0"], |_| Some(Msg::Pages(Pages::Fit))),
+    pages("full-scale", "Holes as large as they are", &["h"], |_| Some(Msg::Pages(Pages::FullScale))),
+    pages("pan-up", "Up", &["ArrowUp"], |_| Some(Msg::Pages(Pages::Pan { dy: 120.0, glide: true }))),
+    pages("pan-down", "Down", &["ArrowDown"], |_| Some(Msg::Pages(Pages::Pan { dy: -120.0, glide: true }))),
+    pages("pan-far-up", "Far up", &["Shift+ArrowUp"], |_| {
+        Some(Msg::Pages(Pages::Pan { dy: 400.0, glide: true }))
+    }),
+    pages("pan-far-down", "Far down", &["Shift+ArrowDown"], |_| {
+        Some(Msg::Pages(Pages::Pan { dy: -400.0, glide: true }))
+    }),
+    pages("page-after", "Page after this one", &["Shift+ArrowRight"], |app| {
+        app.pages.one_page().map(|_| Msg::Pages(Pages::Turn(1)))
+    }),
+    pages("page-before", "Page before this one", &["Shift+ArrowLeft"], |app| {
+        app.pages.one_page().map(|_| Msg::Pages(Pages::Turn(-1)))
     }),
     command("side-now", "Now: what happens", Panel, &["4"], |_| Some(Msg::Side(SidePanel::Now))),
     command("side-events", "Events: all of them", Panel, &["5"], |_| Some(Msg::Side(SidePanel::Events))),

@@ -4,6 +4,8 @@ mod elements;
 mod frame_loop;
 mod input;
 mod load;
+mod map;
+mod pages;
 mod panels;
 mod part;
 mod picture;

@@ -12,6 +12,7 @@ pub use pagescope_shared::format;
 pub mod layout;
 pub mod meter;
 pub mod msg;
+pub mod pages;
 pub mod palette;
 pub mod player;
 pub mod render;

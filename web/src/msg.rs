@@ -1,6 +1,7 @@
 //! Everything that can happen to the page: the only way in.
 
 use crate::app::{SidePanel, StageView};
+use crate::pages;
 use crate::time::scale::Pace;
 use pagescope_shared::addr::{Addr, Range};
 
@@ -74,6 +75,8 @@ pub enum Msg {
     Follow,
     /// Show all pages of the process.
     Overview,
+    /// Something happens to the picture of pages.
+    Pages(pages::Msg),
     /// The person has read the error.
     DismissError,
     /// The system asks for less motion, or no longer.

@@ -7,7 +7,7 @@ pub mod canvas2d;
 pub mod webgl;
 
 use crate::palette::Palette;
-use crate::scene::{Quad, Scene};
+use crate::scene::Scene;
 
 /// The size of the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Viewport {
     pub ratio: f32,
 }
 
-/// Draws the boxes of a scene; its labels are text on the page.
+/// Draws the cells and boxes of a scene; its labels are text on the page.
 pub trait Renderer {
     /// What it draws by, for the page to say.
     fn name(&self) -> &'static str;
@@ -31,8 +31,8 @@ pub trait Renderer {
 /// Keeps what it was asked to draw.
 #[derive(Debug, Default)]
 pub struct Recording {
-    /// The quads of every frame.
-    pub frames: Vec<Vec<Quad>>,
+    /// Every frame.
+    pub frames: Vec<Scene>,
 }
 
 impl Renderer for Recording {
@@ -40,6 +40,6 @@ impl Renderer for Recording {
         "recording"
     }
     fn draw(&mut self, scene: &Scene, _palette: &Palette, _viewport: Viewport) {
-        self.frames.push(scene.quads.clone());
+        self.frames.push(scene.clone());
     }
 }

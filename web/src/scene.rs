@@ -1,10 +1,11 @@
 //! The picture as boxes and labels: what a renderer draws, and what a test can read.
 
-use crate::layout::{BYTES_A_ROW, PageLayout, Rect, TILES, cell_layout, page_layout, small};
+use crate::layout::{BYTES_A_ROW, PageLayout, Rect, TILES, page_layout, small};
+use crate::pages::grid::Grid;
 use crate::palette::Fill;
-use crate::view::{PageStage, Stage};
-use pagescope_shared::addr::PageSize;
+use crate::view::PageStage;
 use pagescope_shared::page::{Page, Provenance};
+use std::rc::Rc;
 
 /// A box with a fill that passes from one to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,11 +35,47 @@ pub struct Label {
     pub class: &'static str,
     /// The text.
     pub text: String,
+    /// So many characters at its start are dimmed: they say nothing new.
+    pub dim: usize,
+}
+
+/// Many pages, as cells of a grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cells {
+    /// What is in them.
+    pub grid: Rc<Grid>,
+    /// Where its rows are.
+    pub bands: Vec<Band>,
+    /// How wide a cell is, in CSS pixels.
+    pub width: f32,
+    /// How high a cell is.
+    pub height: f32,
+    /// How far the latest change has come, 0 to 1.
+    pub progress: f32,
+    /// Cells in which nothing is mapped have a dot.
+    pub dots: bool,
+}
+
+/// Rows of cells that stand together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// Left edge, in CSS pixels.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width of all columns.
+    pub width: f32,
+    /// How many rows.
+    pub rows: u32,
+    /// The first one's number in the grid.
+    pub first_row: u32,
 }
 
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
+    /// Behind everything.
+    pub cells: Option<Cells>,
     /// From back to front.
     pub quads: Vec<Quad>,
     /// Above the boxes.
@@ -48,23 +85,19 @@ pub struct Scene {
 }
 
 impl Scene {
-    fn plain(&mut self, rect: Rect, fill: Fill, alpha: f32, radius: f32) {
+    pub(crate) fn plain(&mut self, rect: Rect, fill: Fill, alpha: f32, radius: f32) {
         self.quads.push(Quad { rect, from: fill, to: fill, mix: 1.0, alpha, radius, inferred: false });
     }
 
     fn label(&mut self, rect: Rect, class: &'static str, text: impl Into<String>) {
-        self.labels.push(Label { rect, class, text: text.into() });
+        self.labels.push(Label { rect, class, text: text.into(), dim: 0 });
     }
 }
 
-/// The scene of a stage on `width` x `height` CSS pixels, `progress` (0 to 1) into its change.
-pub fn scene(stage: &Stage, width: f32, height: f32, progress: f32) -> Scene {
+/// The scene of one page on `width` x `height` CSS pixels, `progress` (0 to 1) into its change.
+pub fn page_scene(page: &PageStage, width: f32, height: f32, progress: f32) -> Scene {
     let mut scene = Scene::default();
-    if let Some(page) = &stage.page {
-        page_scene(&mut scene, page, page_layout(width, height), width, progress);
-    } else if !stage.groups.is_empty() {
-        cell_scene(&mut scene, stage, width, height);
-    }
+    draw_page(&mut scene, page, page_layout(width, height), width, progress);
     scene
 }
 
@@ -72,7 +105,7 @@ fn fill_of(page: Option<Page>) -> Fill {
     page.map_or(Fill::Unmapped, |p| p.state.into())
 }
 
-fn page_scene(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, progress: f32) {
+fn draw_page(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, progress: f32) {
     let resident = |page: Option<Page>| page.is_some_and(|p| p.state.is_resident());
     scene.page_cell = Some(at.page);
     scene.quads.push(Quad {
@@ -238,31 +271,6 @@ fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32) {
         let hex = Rect { y: tile.y + tile.h * 0.6, h: tile.h * 0.36, ..tile };
         scene.label(hex, "hex", format!("{byte:02x}"));
     }
-}
-
-fn cell_scene(scene: &mut Scene, stage: &Stage, width: f32, height: f32) {
-    let note = 26.0;
-    let size = stage.page_size.unwrap_or(PageSize::FOUR_KIB);
-    let layout = cell_layout(&stage.groups, size, width, (height - note).max(20.0));
-    for cell in &layout.cells {
-        let fill = cell.page.state.into();
-        scene.quads.push(Quad {
-            rect: cell.rect,
-            from: fill,
-            to: fill,
-            mix: 1.0,
-            alpha: 1.0,
-            radius: (cell.rect.w * 0.18).min(4.0),
-            inferred: cell.page.provenance == Provenance::Inferred,
-        });
-    }
-    let text = if layout.pages_per_cell == 1 {
-        "one cell is one page; high addresses first".to_owned()
-    } else {
-        let pages = crate::format::grouped(layout.pages_per_cell);
-        format!("one cell is {pages} pages, coloured if any of them is resident")
-    };
-    scene.label(Rect { x: 0.0, y: height - note, w: width, h: note }, "scale", text);
 }
 
 #[cfg(test)]

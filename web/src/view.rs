@@ -6,10 +6,11 @@ mod map;
 mod stage;
 
 pub use event::{EventView, Fact};
-pub use map::{Region, Row, Share, regions, rows};
-pub use stage::{Group, PageStage, Stage};
+pub use map::{Region, Row, Share, rows};
+pub(crate) use stage::aim;
+pub use stage::{PageStage, Stage};
 
-use crate::app::{App, Focus};
+use crate::app::App;
 use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
 use crate::time::scale::{Pace, float, time_text};
@@ -47,8 +48,6 @@ pub struct View {
     pub line: u32,
     /// The event just before this moment.
     pub event: EventView,
-    /// The address space, high addresses first.
-    pub regions: Vec<Region>,
     /// The middle of the page.
     pub stage: Stage,
 }
@@ -129,16 +128,7 @@ pub fn view(app: &App) -> View {
         Some(exe) => format!("{} · process {pid}", clipped(file_name(exe), 60)),
         None => format!("process {pid}"),
     };
-    let subject = subject(timeline);
-    view.regions = regions(space, subject.map(|s| s.range), timeline.change());
-    view.stage = match app.focus {
-        Focus::Follow => match &subject {
-            Some(subject) => stage::follow(timeline, space, subject),
-            None => stage::overview(space),
-        },
-        Focus::Overview => stage::overview(space),
-        Focus::At(addr) => stage::mapping(space, addr),
-    };
+    view.stage = stage::stage(app, timeline, space);
     view
 }
 

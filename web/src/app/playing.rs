@@ -1,6 +1,6 @@
 //! The player's part of the state: playing, steps, loops, and the picture of the whole trace as a way to move.
 
-use super::{App, Focus};
+use super::App;
 use crate::player::{Course, Motion, brisk_pause_before, has_pauses, pause_before};
 use crate::time;
 use crate::time::scale::Place;
@@ -19,7 +19,7 @@ impl App {
             None if position >= end => self.jump(self.first_position()),
             _ => {}
         }
-        self.focus = Focus::Follow;
+        self.lead();
         self.motion = Motion::Playing;
         self.course = None;
         self.waited = 700.0;
@@ -39,7 +39,7 @@ impl App {
             let ends = (0..timeline.steps().len()).map(|i| timeline.step_end(i));
             ends.into_iter().find(|&end| end > at).unwrap_or(timeline.end())
         };
-        self.focus = Focus::Follow;
+        self.lead();
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
@@ -61,8 +61,16 @@ impl App {
             let ends = (0..timeline.steps().len()).rev().map(|i| timeline.step_end(i));
             ends.into_iter().find(|&end| end < at).unwrap_or_else(|| self.first_position())
         };
-        self.focus = Focus::Follow;
+        self.lead();
         self.jump(target);
+    }
+
+    /// A lesson leads the eye, unless all of it is to be seen; in a recording the camera stays where somebody put it.
+    fn lead(&mut self) {
+        let lesson = self.timeline.as_ref().is_some_and(|timeline| timeline.header().lesson.is_some());
+        if lesson && !self.pages.shows_all_for_good() {
+            self.pages.follow();
+        }
     }
 
     /// To the nearest bookmark, if there is one.
@@ -75,7 +83,7 @@ impl App {
             markers.iter().find(|marker| marker.position > here)
         };
         if let Some(position) = found.map(|marker| marker.position) {
-            self.focus = Focus::Follow;
+            self.lead();
             self.jump(position);
         }
     }
@@ -109,6 +117,11 @@ impl App {
     pub(super) fn tick(&mut self, ms: f64) {
         let ms = if ms.is_finite() { ms.clamp(0.0, 250.0) } else { 0.0 };
         self.since_change += ms;
+        if self.pages.is_moving() {
+            self.pages.tick(ms);
+            // What is in sight is said anew where it stops.
+            self.revision += u64::from(!self.pages.is_moving());
+        }
         let Some(timeline) = &self.timeline else { return };
         if self.motion == Motion::Playing && !has_pauses(self.pace, timeline) {
             self.flow(ms * self.speed);

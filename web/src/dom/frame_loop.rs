@@ -4,8 +4,8 @@
 use super::elements::{Elements, Listener, by_id};
 use super::part::{Frame, Part};
 use super::{
-    input, load, panels::Panels, picture::Picture, player::Player, shell::Shell, theme, time::Time,
-    walk::Walk, window,
+    input, load, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
+    theme, time::Time, walk::Walk, window,
 };
 use crate::app::App;
 use crate::meter::Meter;
@@ -83,9 +83,11 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Shell::new(&document)?),
             Box::new(Panels::new(Rc::clone(&elements))),
             Box::new(Player::new(&document, &queue)?),
+            Box::new(Map::new(&document, &queue)?),
+            Box::new(PagesInput::new(&document, &queue)?),
         ],
         pictures: vec![
-            Box::new(Picture::new(Rc::clone(&elements))?),
+            Box::new(Picture::new(Rc::clone(&elements), &queue)?),
             Box::new(Walk::new(&document, &queue)?),
             Box::new(Time::new(&document, &queue)?),
         ],

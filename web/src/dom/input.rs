@@ -6,7 +6,6 @@ use super::{load, theme, window};
 use crate::app::{SidePanel, StageView};
 use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
-use pagescope_shared::addr::Addr;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
@@ -35,14 +34,6 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
         Box::new(move |event| {
             if let Some(index) = data(&event, "step").and_then(|n| n.parse().ok()) {
                 queue.send(Msg::GoToStep(index));
-            }
-        })
-    });
-    on(&e.map, "click", {
-        let queue = queue.clone();
-        Box::new(move |event| {
-            if let Some(addr) = data(&event, "addr").and_then(|a| a.parse::<Addr>().ok()) {
-                queue.send(Msg::Focus(addr));
             }
         })
     });

@@ -2,9 +2,8 @@
 
 use super::elements::{Elements, append, replace_children};
 use super::part::{Frame, Part};
-use crate::format::size;
 use crate::palette::Fill;
-use crate::view::{Region, Row, Share, View, rows};
+use crate::view::View;
 use pagescope_shared::page::PageState;
 use std::rc::Rc;
 use web_sys::{Element, HtmlElement};
@@ -13,14 +12,14 @@ use web_sys::{Element, HtmlElement};
 pub(super) struct Panels {
     elements: Rc<Elements>,
     shown: View,
-    map_height: i32,
 }
 
 impl Part for Panels {
     fn show(&mut self, frame: &Frame<'_>) {
         let view = frame.view;
+        let all = !frame.app.pages.follows() && frame.app.pages.shows_all();
+        let _ = self.elements.overview.set_attribute("aria-pressed", if all { "true" } else { "false" });
         self.top(view);
-        self.map(view);
         self.words(view);
         self.source(view);
         self.player(view);
@@ -47,7 +46,7 @@ impl Panels {
             Some(item)
         });
         replace_children(&e.legend, items);
-        Self { elements, shown: View::default(), map_height: 0 }
+        Self { elements, shown: View::default() }
     }
 
     fn top(&self, view: &View) {
@@ -78,23 +77,6 @@ impl Panels {
             e.error.set_hidden(view.error.is_none());
             set_text(&e.error_text, view.error.as_deref().unwrap_or_default());
         }
-        let all = !view.stage.groups.is_empty() && view.stage.groups.len() > 1;
-        let _ = e.overview.set_attribute("aria-pressed", if all { "true" } else { "false" });
-    }
-
-    fn map(&mut self, view: &View) {
-        let e = &self.elements;
-        let height = e.map.client_height();
-        if view.regions == self.shown.regions && height == self.map_height {
-            return;
-        }
-        self.map_height = height;
-        // A region and the hole above it want about 3.6 lines.
-        let line = f64::from(e.map.client_width()).clamp(160.0, 600.0) / 12.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen rows")]
-        let max = (f64::from(height) / line.clamp(26.0, 44.0) / 1.45).clamp(3.0, 60.0) as usize;
-        let rows = rows(&view.regions, max);
-        replace_children(&e.map, rows.iter().map(|row| row_element(e, row)));
     }
 
     fn words(&self, view: &View) {
@@ -168,54 +150,4 @@ impl Panels {
             }
         }
     }
-}
-
-fn row_element(e: &Elements, row: &Row) -> Option<Element> {
-    let item = e.make("li", "", "")?;
-    match row {
-        Row::Hole(bytes) => {
-            item.set_class_name("hole");
-            item.set_text_content(Some(&format!("{} not mapped", size(*bytes))));
-            Some(item)
-        }
-        Row::KernelHalf => {
-            item.set_class_name("hole");
-            item.set_text_content(Some("the kernel's half"));
-            Some(item)
-        }
-        Row::Region(region) => {
-            append(&item, region_button(e, region))?;
-            item.set_class_name("row");
-            Some(item)
-        }
-    }
-}
-
-fn region_button(e: &Elements, region: &Region) -> Option<Element> {
-    let classes = [("region", true), ("fresh", region.fresh), ("subject", region.subject)];
-    let class: Vec<&str> = classes.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-    let button = e.make("button", &class.join(" "), "")?;
-    button.set_attribute("type", "button").ok()?;
-    button.set_attribute("data-addr", &region.range.start().to_string()).ok()?;
-    button
-        .set_attribute(
-            "title",
-            &format!("{} {} · {} · {}", region.range, region.label, region.detail, size(region.bytes)),
-        )
-        .ok()?;
-    let head = e.make("span", "head", "")?;
-    append(&head, e.make("span", "name", &region.label))?;
-    append(&head, e.make("span", "info", &size(region.bytes)))?;
-    append(&button, Some(head))?;
-    let bar = e.make("span", "bar-of-pages", "")?;
-    let total: u64 = region.shares.iter().map(|s| s.pages).fold(0, u64::saturating_add).max(1);
-    for Share { fill, pages } in &region.shares {
-        let part = e.make("i", &format!("fill-{}", fill.name()), "")?;
-        // In thousandths; a state never vanishes, it has a least width.
-        let share = u128::from(*pages) * 1000 / u128::from(total);
-        part.set_attribute("style", &format!("flex-grow:{}", share.max(1))).ok()?;
-        append(&bar, Some(part))?;
-    }
-    append(&button, Some(bar))?;
-    Some(button)
 }

@@ -2,8 +2,9 @@
 
 use super::{Renderer, Viewport};
 use crate::layout::Rect;
+use crate::pages::grid::{INFERRED, MIXED};
 use crate::palette::{Fill, Palette};
-use crate::scene::Scene;
+use crate::scene::{Cells, Scene};
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
@@ -46,6 +47,43 @@ impl Canvas2d {
     }
 }
 
+impl Canvas2d {
+    fn draw_cells(&self, cells: &Cells, palette: &Palette) {
+        let small = cells.width.min(cells.height);
+        let gap = if small < 3.0 {
+            0.0
+        } else if small < 24.0 {
+            1.0
+        } else {
+            2.0
+        };
+        for band in &cells.bands {
+            for row in 0..band.rows {
+                let at = usize::try_from(band.first_row + row).unwrap_or(usize::MAX);
+                let row = f32::from(u16::try_from(row).unwrap_or(u16::MAX));
+                for column in 0..cells.grid.columns {
+                    let [state, flags, ..] = cells.grid.at(at, column);
+                    let Some(fill) = Fill::ALL.get(usize::from(state & 15)).filter(|_| state > 0) else {
+                        continue;
+                    };
+                    let x = f32::from(u16::try_from(column).unwrap_or(u16::MAX));
+                    let rect = Rect {
+                        x: band.x + x * cells.width,
+                        y: band.y + row * cells.height,
+                        w: cells.width - gap,
+                        h: cells.height - gap,
+                    };
+                    let share = f32::from(flags >> 4) / 15.0;
+                    let alpha = if state & MIXED > 0 { 0.34 + 0.56 * share } else { 1.0 };
+                    let faint = small < 8.0 && *fill == Fill::Untouched;
+                    let (fill, alpha) = if faint { (Fill::Faint, alpha * 0.5) } else { (*fill, alpha) };
+                    self.paint(rect, fill, alpha, palette, state & INFERRED > 0);
+                }
+            }
+        }
+    }
+}
+
 impl Renderer for Canvas2d {
     fn name(&self) -> &'static str {
         "canvas2d"
@@ -57,6 +95,9 @@ impl Renderer for Canvas2d {
         // Scaling by a finite number cannot fail.
         let _ = c.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
         c.clear_rect(0.0, 0.0, f64::from(viewport.width), f64::from(viewport.height));
+        if let Some(cells) = &scene.cells {
+            self.draw_cells(cells, palette);
+        }
         for quad in &scene.quads {
             if quad.mix < 1.0 {
                 self.paint(quad.rect, quad.from, quad.alpha * (1.0 - quad.mix), palette, quad.inferred);

@@ -1,6 +1,9 @@
 use super::*;
 use crate::app::App;
 use crate::msg::Msg;
+use crate::pages;
+use crate::pages::level::Room;
+use crate::pages::picture::{Marks, Painter};
 use crate::render::{Recording, Renderer, Viewport};
 use crate::view::view;
 
@@ -9,8 +12,10 @@ const HELLO: &str = include_str!("../../gallery/hello.jsonl");
 fn scene_at(step: usize, progress: f32) -> Scene {
     let mut app = App::default();
     app.update(Msg::Loaded { name: "hello".into(), bytes: Ok(HELLO.into()), autoplay: false });
+    app.update(Msg::ReducedMotion(true));
+    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0 })));
     app.update(Msg::GoToStep(step));
-    scene(&view(&app).stage, 640.0, 480.0, progress)
+    page_scene(view(&app).stage.page.as_ref().unwrap(), 640.0, 480.0, progress)
 }
 
 fn texts(scene: &Scene) -> String {
@@ -47,11 +52,17 @@ fn asked_and_done_are_to_scale() {
 
 #[test]
 fn every_page_of_the_process_is_a_cell() {
-    let mut renderer = Recording::default();
-    let scene = scene_at(0, 1.0);
-    renderer.draw(&scene, &[[0.0; 4]; Fill::ALL.len()], Viewport { width: 640.0, height: 480.0, ratio: 1.0 });
     let mut app = App::default();
     app.update(Msg::Loaded { name: "hello".into(), bytes: Ok(HELLO.into()), autoplay: false });
-    let pages: u64 = view(&app).stage.groups.iter().map(|g| g.pages).sum();
-    assert_eq!(u64::try_from(renderer.frames[0].len()).unwrap(), pages);
+    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0 })));
+    let mut renderer = Recording::default();
+    let space = app.timeline.as_ref().unwrap().world().processes().next().unwrap().0;
+    let space = app.timeline.as_ref().unwrap().world().space(space).unwrap();
+    let scene = Painter::default().scene(&app.pages, space, &Marks::default());
+    renderer.draw(&scene, &[[0.0; 4]; Fill::ALL.len()], Viewport { width: 640.0, height: 480.0, ratio: 1.0 });
+    let cells = renderer.frames[0].cells.as_ref().unwrap();
+    let drawn = cells.grid.cells.iter().filter(|cell| cell[0] > 0).count();
+    assert_eq!(u64::try_from(drawn).unwrap(), space.totals().mapped / 4096);
+    let rows: u32 = cells.bands.iter().map(|band| band.rows).sum();
+    assert_eq!(usize::try_from(rows).unwrap() * cells.grid.columns, cells.grid.cells.len());
 }

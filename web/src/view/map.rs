@@ -1,14 +1,15 @@
-//! The address space as a column of regions: neighbours of one file are one region, holes are
-//! folded and labelled, and where there are more regions than rows, neighbours join visibly.
+//! The address space as a column of regions: holes are folded and labelled, and where there are more regions than rows,
+//! neighbours join visibly.
 
-use crate::format::{clipped, count, file_name};
+use crate::format::count;
+use crate::pages::outline::{Outline, Region as Compact, name};
 use crate::palette::Fill;
 use pagescope_shared::addr::Range;
-use pagescope_shared::mapping::{Backing, Mapping};
+use pagescope_shared::mapping::Mapping;
 use pagescope_shared::model::{AddressSpace, Change};
-use std::collections::BTreeMap;
+use pagescope_shared::page::PageState;
 
-/// Neighbouring mappings that belong together.
+/// Neighbouring mappings that belong together, or had to join.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
     /// From the first mapping's start to the last one's end.
@@ -17,8 +18,6 @@ pub struct Region {
     pub label: String,
     /// Protection, or how many mappings.
     pub detail: String,
-    /// How many mappings are in it.
-    pub mappings: u64,
     /// Bytes mapped in it.
     pub bytes: u64,
     /// Its pages by state.
@@ -38,6 +37,13 @@ pub struct Share {
     pub pages: u64,
 }
 
+impl Share {
+    /// What a person calls the state.
+    pub fn label(&self) -> &'static str {
+        PageState::ALL.iter().find(|&&state| Fill::from(state) == self.fill).map_or("", |state| state.label())
+    }
+}
+
 /// A row of the column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
@@ -49,87 +55,47 @@ pub enum Row {
     KernelHalf,
 }
 
-/// The regions of an address space, high addresses first.
-pub fn regions(space: &AddressSpace, subject: Option<Range>, change: &Change) -> Vec<Region> {
-    let mut regions: Vec<(Region, Backing)> = Vec::new();
-    for mapping in space.mappings() {
-        let is_subject = subject.is_some_and(|s| s.intersection(mapping.range).is_some());
-        let fresh = change.created().any(|c| c.range.intersection(mapping.range).is_some());
-        match regions.last_mut().filter(|(r, b)| belongs(r, b, &mapping) && r.subject == is_subject) {
-            Some((region, _)) => {
-                region.bytes += mapping.range.bytes();
-                region.mappings += 1;
-                region.fresh |= fresh;
-                if let Ok(range) = Range::new(region.range.start(), mapping.range.end()) {
-                    region.range = range;
-                }
-            }
-            None => {
-                let region = Region {
-                    range: mapping.range,
-                    label: label(&mapping),
-                    detail: mapping.permissions(),
-                    mappings: 1,
-                    bytes: mapping.range.bytes(),
-                    shares: Vec::new(),
-                    fresh,
-                    subject: is_subject,
-                };
-                regions.push((region, mapping.attributes.backing));
-            }
-        }
-    }
-    let mut regions: Vec<Region> = regions.into_iter().map(|(region, _)| region).rev().collect();
-    for region in &mut regions {
-        region.shares = shares(space, region.range);
-        if region.mappings > 1 {
-            region.detail = count(region.mappings, "mapping", "mappings");
-        }
-    }
-    regions
-}
-
-/// A file's mappings stand together, with the anonymous rest (.bss) right behind them.
-fn belongs(region: &Region, backing: &Backing, next: &Mapping) -> bool {
-    let touches = region.range.end() == next.range.start();
-    match (backing, &next.attributes.backing) {
-        (Backing::File(a), Backing::File(b)) => a == b,
-        (Backing::File(_) | Backing::Anonymous, Backing::Anonymous)
-        | (Backing::Kernel(_), Backing::Kernel(_)) => touches,
-        _ => false,
-    }
-}
-
-fn label(mapping: &Mapping) -> String {
-    match &mapping.attributes.backing {
-        Backing::File(object) => clipped(file_name(&object.path), 60),
-        Backing::Kernel(name) => clipped(name.split('_').next().unwrap_or(name), 60),
-        other => other.to_string(),
-    }
+/// What becomes a row.
+#[derive(Clone, Copy)]
+struct Piece {
+    region: Compact,
+    subject: bool,
+    joined: bool,
 }
 
 /// How many pages of `range` are in which state, in the legend's order.
 pub(super) fn shares(space: &AddressSpace, range: Range) -> Vec<Share> {
     let size = space.page_size();
-    let mut pages: BTreeMap<Fill, u64> = BTreeMap::new();
+    let mut pages = [0u64; PageState::ALL.len()];
     for (run, page) in space.runs(range) {
-        *pages.entry(page.state.into()).or_default() += size.pages_in(run);
+        if let Some(count) = pages.get_mut(page.state as usize) {
+            *count = count.saturating_add(size.pages_in(run));
+        }
     }
-    pages.into_iter().map(|(fill, pages)| Share { fill, pages }).collect()
+    let all = PageState::ALL.into_iter().zip(pages).filter(|(_, pages)| *pages > 0);
+    all.map(|(state, pages)| Share { fill: state.into(), pages }).collect()
 }
 
-/// Regions and the holes between them, at most `max` regions. The subject keeps a row of its own;
+/// Regions and the holes between them, high addresses first, at most `max` regions. The subject keeps a row of its own;
 /// elsewhere the smallest neighbours join, and say how many they are.
-pub fn rows(regions: &[Region], max: usize) -> Vec<Row> {
+pub fn rows(
+    outline: &Outline,
+    space: &AddressSpace,
+    subject: Option<Range>,
+    change: &Change,
+    max: usize,
+) -> Vec<Row> {
     let max = max.max(3);
     // Far more than fit: join in even chunks first, so that the search below stays short.
-    let mut joined = chunks(regions, regions.len().div_ceil(max * 8).max(1));
+    let mut joined = chunks(outline, space, subject, outline.regions.len().div_ceil(max * 8).max(1));
     while joined.len() > max {
         let smallest = joined
             .windows(2)
             .enumerate()
             .filter_map(|(i, w)| match w {
-                [a, b] if !a.subject && !b.subject => Some((i, a.bytes.saturating_add(b.bytes))),
+                [a, b] if !a.subject && !b.subject => {
+                    Some((i, a.region.bytes.saturating_add(b.region.bytes)))
+                }
                 _ => None,
             })
             .min_by_key(|(_, bytes)| *bytes);
@@ -141,28 +107,51 @@ pub fn rows(regions: &[Region], max: usize) -> Vec<Row> {
     }
     let mut rows = Vec::new();
     let mut above: Option<Range> = None;
-    for region in joined {
-        let hole = above.map_or(0, |above| above.start().0.saturating_sub(region.range.end().0));
+    for piece in joined {
+        let range = piece.region.range;
+        let hole = above.map_or(0, |above| above.start().0.saturating_sub(range.end().0));
         if hole > 0 {
             rows.push(if hole > 1 << 63 { Row::KernelHalf } else { Row::Hole(hole) });
         }
-        above = Some(region.range);
-        rows.push(Row::Region(region));
+        above = Some(range);
+        rows.push(Row::Region(region(&piece, space, change)));
     }
     rows
 }
 
-fn chunks(regions: &[Region], chunk: usize) -> Vec<Region> {
-    let mut out: Vec<Region> = Vec::new();
+fn region(piece: &Piece, space: &AddressSpace, change: &Change) -> Region {
+    let Compact { range, mappings, bytes } = piece.region;
+    let mapping = space.mapping_at(range.start());
+    let many = count(mappings, "mapping", "mappings");
+    let single = mapping.as_ref().filter(|_| !piece.joined);
+    Region {
+        range,
+        label: single.map_or_else(|| many.clone(), name),
+        detail: single.filter(|_| mappings == 1).map_or(many, Mapping::permissions),
+        bytes,
+        shares: shares(space, range),
+        fresh: change.created().any(|created| created.range.intersection(range).is_some()),
+        subject: piece.subject,
+    }
+}
+
+fn chunks(outline: &Outline, space: &AddressSpace, subject: Option<Range>, chunk: usize) -> Vec<Piece> {
+    let mut out: Vec<Piece> = Vec::new();
     let mut room = 0usize;
-    for region in regions {
+    for region in &outline.regions {
+        if let Some(subject) = subject.filter(|subject| subject.intersection(region.range).is_some()) {
+            split(&mut out, region, space, subject);
+            room = 0;
+            continue;
+        }
+        let piece = Piece { region: *region, subject: false, joined: false };
         match out.last_mut() {
-            Some(last) if room > 0 && !region.subject && !last.subject => {
-                join(last, region);
+            Some(last) if room > 0 => {
+                join(last, &piece);
                 room -= 1;
             }
             _ => {
-                out.push(region.clone());
+                out.push(piece);
                 room = chunk - 1;
             }
         }
@@ -170,21 +159,32 @@ fn chunks(regions: &[Region], chunk: usize) -> Vec<Region> {
     out
 }
 
-/// `lower` lies below `upper` in memory.
-fn join(upper: &mut Region, lower: &Region) {
-    if let Ok(range) = Range::new(lower.range.start(), upper.range.end()) {
-        upper.range = range;
-    }
-    upper.mappings += lower.mappings;
-    upper.bytes = upper.bytes.saturating_add(lower.bytes);
-    upper.fresh |= lower.fresh;
-    for share in &lower.shares {
-        match upper.shares.iter_mut().find(|s| s.fill == share.fill) {
-            Some(s) => s.pages += share.pages,
-            None => upper.shares.push(*share),
+/// The region's mappings above the subject, those that it is about, and those below.
+fn split(out: &mut Vec<Piece>, region: &Compact, space: &AddressSpace, subject: Range) {
+    let first = out.len();
+    for mapping in space.mappings_in(region.range).rev() {
+        let is_subject = subject.intersection(mapping.range).is_some();
+        let bytes = mapping.range.bytes();
+        let region = Compact { range: mapping.range, mappings: 1, bytes };
+        let piece = Piece { region, subject: is_subject, joined: false };
+        match out.get_mut(first..).and_then(<[Piece]>::last_mut).filter(|last| last.subject == is_subject) {
+            Some(last) => {
+                let joined = last.joined;
+                join(last, &piece);
+                last.joined = joined;
+            }
+            None => out.push(piece),
         }
     }
-    upper.shares.sort_by_key(|s| s.fill);
-    upper.label = count(upper.mappings, "mapping", "mappings");
-    upper.detail.clone_from(&upper.label);
+}
+
+/// `lower` lies below `upper` in memory.
+fn join(upper: &mut Piece, lower: &Piece) {
+    let (a, b) = (&mut upper.region, &lower.region);
+    if let Ok(range) = Range::new(b.range.start(), a.range.end()) {
+        a.range = range;
+    }
+    a.mappings += b.mappings;
+    a.bytes = a.bytes.saturating_add(b.bytes);
+    upper.joined = true;
 }

@@ -1,12 +1,14 @@
-//! The middle of the page: one page taken apart, the pages of one mapping, or those of all.
+//! What is said of the middle of the page: of one page taken apart, of the pages of one mapping, or of all.
 
 use super::Subject;
 use super::event::{mapping_text, page_text};
-use super::map::{Share, shares};
+use super::map::shares;
+use crate::app::App;
 use crate::format::{count, grouped, size};
-use pagescope_shared::addr::{Addr, PageSize, Range};
+use crate::pages::Aim;
+use crate::pages::outline::name;
+use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::EventKind;
-use pagescope_shared::mapping::Mapping;
 use pagescope_shared::model::AddressSpace;
 use pagescope_shared::page::Page;
 use pagescope_shared::timeline::Timeline;
@@ -20,10 +22,8 @@ pub struct Stage {
     pub detail: String,
     /// One page, taken apart.
     pub page: Option<PageStage>,
-    /// Or the pages of these ranges, as cells.
-    pub groups: Vec<Group>,
-    /// Bytes a page, for the cells.
-    pub page_size: Option<PageSize>,
+    /// What is under the pointer.
+    pub caption: String,
     /// For those who do not see the picture.
     pub description: String,
 }
@@ -49,26 +49,54 @@ pub struct PageStage {
     pub asked: Option<(u64, u64, &'static str)>,
 }
 
-/// The pages of a range, as cells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// Which.
-    pub range: Range,
-    /// Runs of like pages.
-    pub runs: Vec<(Range, Page)>,
-    /// How many pages.
-    pub pages: u64,
+/// Where the camera goes when it follows the events, and whether it may stay where it is as long as that is in sight.
+///
+/// A lesson is about single pages, and shows them; a recording has too many of them to fly to each.
+pub(crate) fn aim(timeline: &Timeline, space: &AddressSpace) -> (Aim, bool) {
+    let Some(subject) = super::subject(timeline) else { return (Aim::All, false) };
+    let size = space.page_size();
+    let lesson = timeline.header().lesson.is_some();
+    if lesson && size.pages_in(subject.range) == 1 {
+        return (Aim::Page(subject.range.start()), false);
+    }
+    let range = space.mapping_at(subject.addr).map_or(subject.range, |mapping| mapping.range);
+    let near = Range::new(
+        Addr(subject.addr.0.saturating_sub(NEAR * size.bytes())),
+        Addr(subject.range.end().0.max(subject.addr.0.saturating_add(NEAR * size.bytes()))),
+    );
+    let range = near.ok().and_then(|near| near.intersection(range)).unwrap_or(range);
+    (Aim::Around { range, addr: subject.addr }, !lesson)
 }
 
-/// No picture holds more runs than this; what is left out is said.
-const MAX_RUNS: usize = 100_000;
+/// Pages on each side that are context enough.
+const NEAR: u64 = 2048;
 
-/// What the latest event is about.
-pub(super) fn follow(timeline: &Timeline, space: &AddressSpace, subject: &Subject) -> Stage {
+/// What the camera shows.
+pub(super) fn stage(app: &App, timeline: &Timeline, space: &AddressSpace) -> Stage {
+    let pages = &app.pages;
     let size = space.page_size();
-    if size.pages_in(subject.range) > 1 {
-        return mapping(space, subject.addr);
+    let subject = super::subject(timeline);
+    if let Some(addr) = pages.one_page() {
+        let range = Range::from_len(Addr(size.page_of(addr).saturating_mul(size.bytes())), size.bytes());
+        let Ok(range) = range else { return Stage::default() };
+        let subject = subject.filter(|subject| subject.range == range);
+        return page(timeline, space, &subject.unwrap_or(Subject { range, addr: range.start() }));
     }
+    let middle = pages.in_the_middle();
+    let spoken_of = subject.map(|s| s.addr).filter(|_| pages.follows());
+    let mut stage = match spoken_of.or(middle).filter(|_| !pages.shows_all()) {
+        Some(addr) => mapping(space, addr),
+        None => overview(space),
+    };
+    if let Some(addr) = app.hover {
+        stage.caption = caption(space, addr, pages.cell_of(addr));
+    }
+    stage
+}
+
+/// One page, taken apart.
+fn page(timeline: &Timeline, space: &AddressSpace, subject: &Subject) -> Stage {
+    let size = space.page_size();
     let number = size.page_of(subject.addr);
     let page = space.page_at(subject.addr);
     let change = timeline.change().pages.iter().find(|c| c.range.contains(subject.addr));
@@ -120,53 +148,51 @@ fn latest_call(timeline: &Timeline, range: Range) -> Option<(u64, u64, &'static 
 }
 
 /// All pages of a process.
-pub(super) fn overview(space: &AddressSpace) -> Stage {
-    let mut room = MAX_RUNS;
-    let groups: Vec<Group> = space.mappings().map(|m| group(space, &m, &mut room)).collect();
-    let pages: u64 = groups.iter().map(|g| g.pages).fold(0, u64::saturating_add);
-    let resident = resident_pages(groups.iter().flat_map(|g| shares(space, g.range)));
+fn overview(space: &AddressSpace) -> Stage {
+    let totals = space.totals();
+    let pages = totals.mapped / space.page_size().bytes();
     let detail = format!(
-        "{} · {} · {} resident{}",
-        count(u64::try_from(groups.len()).unwrap_or(u64::MAX), "mapping", "mappings"),
-        size(pages.saturating_mul(space.page_size().bytes())),
-        size(resident.saturating_mul(space.page_size().bytes())),
-        if room == 0 { " · not all is drawn" } else { "" },
+        "{} · {} · {} resident",
+        count(totals.mappings, "mapping", "mappings"),
+        size(totals.mapped),
+        size(totals.resident().saturating_mul(space.page_size().bytes())),
     );
     let heading = format!("All {} of this process", count(pages, "page", "pages"));
     let description = format!("{heading}: {detail}");
-    Stage { heading, detail, page: None, groups, page_size: Some(space.page_size()), description }
+    Stage { heading, detail, description, ..Stage::default() }
 }
 
-/// The pages of the mapping at an address.
-pub(super) fn mapping(space: &AddressSpace, addr: Addr) -> Stage {
+/// The pages around an address.
+fn mapping(space: &AddressSpace, addr: Addr) -> Stage {
     let Some(mapping) = space.mapping_at(addr) else {
         let heading = format!("{addr} is not mapped");
         return Stage { description: heading.clone(), heading, ..Stage::default() };
     };
-    let mut room = MAX_RUNS;
-    let group = group(space, &mapping, &mut room);
-    let resident = resident_pages(shares(space, mapping.range).into_iter());
-    let heading = format!("{} of {}", count(group.pages, "page", "pages"), mapping.attributes.backing);
-    let detail = format!("{} · {} · {} resident", mapping.range, mapping_text(&mapping), grouped(resident));
+    let pages = space.page_size().pages_in(mapping.range);
+    let heading = format!("{} of {}", count(pages, "page", "pages"), name(&mapping));
+    let detail = format!("{} · {}", mapping.range, mapping_text(&mapping));
     let description = format!("{heading}: {detail}");
-    Stage {
-        heading,
-        detail,
-        page: None,
-        groups: vec![group],
-        page_size: Some(space.page_size()),
-        description,
+    Stage { heading, detail, description, ..Stage::default() }
+}
+
+/// What is under the pointer: a page, or the pages of a cell.
+fn caption(space: &AddressSpace, addr: Addr, cell: Option<Range>) -> String {
+    let size = space.page_size();
+    let Some(mapping) = space.mapping_at(addr) else { return format!("{addr} · not mapped") };
+    let of = format!("{} {}", mapping.permissions(), name(&mapping));
+    let cell = cell.filter(|cell| cell.contains(addr) && size.pages_in(*cell) > 1);
+    if let Some(cell) = cell {
+        let mut parts: Vec<String> = shares(space, cell)
+            .into_iter()
+            .map(|share| format!("{} {}", grouped(share.pages), share.label()))
+            .collect();
+        if parts.len() > 4 {
+            parts.truncate(4);
+            parts.push("…".to_owned());
+        }
+        return format!("{cell} · {} · {of}", parts.join(", "));
     }
-}
-
-fn resident_pages(shares: impl Iterator<Item = Share>) -> u64 {
-    use pagescope_shared::page::PageState;
-    let resident = |share: &Share| PageState::ALL.iter().any(|&s| s.is_resident() && share.fill == s.into());
-    shares.filter(resident).map(|s| s.pages).fold(0, u64::saturating_add)
-}
-
-fn group(space: &AddressSpace, mapping: &Mapping, room: &mut usize) -> Group {
-    let runs: Vec<_> = space.runs(mapping.range).take(*room).collect();
-    *room -= runs.len();
-    Group { range: mapping.range, runs, pages: space.page_size().pages_in(mapping.range) }
+    let page = space.page_at(addr).map(|page| page_text(&page)).unwrap_or_default();
+    let start = size.address_of(size.page_of(addr)).unwrap_or(addr);
+    format!("{start} · {page} · {of}")
 }

@@ -1,0 +1,452 @@
+//! The zoomable picture of all pages: where the camera is, and what it looks at.
+//!
+//! [`outline`] has the regions, [`doc`] lays them out as rows at a zoom, [`grid`] fills the cells that are in sight, and
+//! [`picture`] makes boxes and labels of all of it. Costs go by mappings when the process changes, and by what is in
+//! sight when the camera moves.
+
+pub mod camera;
+pub mod doc;
+pub mod grid;
+pub mod level;
+pub mod outline;
+pub mod picture;
+
+use camera::{Camera, Flight};
+use doc::{Doc, Place};
+use level::{Room, Scale, whole};
+use outline::Outline;
+use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::model::AddressSpace;
+use std::rc::Rc;
+
+/// What a person does to the picture. Places are CSS pixels from its top left corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Msg {
+    /// It has so much room.
+    Room(Room),
+    /// Closer (or farther, when negative) by zooms, at a place or in the middle.
+    Zoom {
+        /// Where the row stays.
+        at: Option<(f64, f64)>,
+        /// 1 doubles what a page gets; whole steps end at whole zooms.
+        by: f64,
+    },
+    /// Moves what is shown.
+    Pan {
+        /// Down.
+        dy: f64,
+        /// Whether it glides there.
+        glide: bool,
+    },
+    /// All of it in sight.
+    Fit,
+    /// Holes as large as they are, or folded.
+    FullScale,
+    /// To an address at a zoom: the binary logarithm of the pages in a row.
+    Go {
+        /// In the middle.
+        addr: Addr,
+        /// 0 for one page taken apart.
+        zoom: f64,
+    },
+    /// The pointer is here, or no longer over the picture.
+    Pointer(Option<(f64, f64)>),
+    /// Selects what is here.
+    Click(f64, f64),
+    /// Goes closer.
+    DoubleClick(f64, f64),
+    /// The middle of what is in sight to this share of the document, 0 to 1.
+    Scroll(f64),
+    /// A page on (or back) from the one that is taken apart.
+    Turn(i64),
+}
+
+/// What the pages show is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Which trace.
+    pub trace: u64,
+    /// At which moment.
+    pub position: usize,
+    /// Of which process.
+    pub pid: u32,
+}
+
+/// Where the camera is to go when it follows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// Everything.
+    All,
+    /// One page, taken apart.
+    Page(Addr),
+    /// These pages, with what is around them.
+    Around {
+        /// The mapping, or what is left of it.
+        range: Range,
+        /// What in it matters most.
+        addr: Addr,
+    },
+}
+
+/// Who moves the camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    /// The events: it goes to what they are about.
+    #[default]
+    Follow,
+    /// Nobody: everything stays in sight.
+    All,
+    /// The person.
+    Free,
+}
+
+/// What a message leads to in the other views.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What is under the pointer now.
+    pub hover: Option<Option<Addr>>,
+    /// What is selected now.
+    pub select: Option<Option<Range>>,
+}
+
+/// The state of the picture.
+#[derive(Debug, Default)]
+pub struct Pages {
+    room: Room,
+    /// Whether holes are as large as they are.
+    pub full_scale: bool,
+    camera: Camera,
+    mode: Mode,
+    flight: Option<Flight>,
+    /// Where it zooms as long as the pointer stays there.
+    anchor: Option<((f64, f64), Addr)>,
+    shown: Option<Shown>,
+    outline: Rc<Outline>,
+    page_size: Option<PageSize>,
+    doc: Rc<Doc>,
+    laid_out: bool,
+    /// It has been somewhere: from now on it flies.
+    settled: bool,
+    aimed: Option<Aim>,
+    /// The zoom that shows all, and how far down that begins, once somebody asked.
+    fitted: std::cell::Cell<Option<(f64, f64)>>,
+    /// Counts outlines and layouts, so that others know when theirs are old.
+    pub layouts: u64,
+    pointer: Option<(f64, f64)>,
+}
+
+/// Milliseconds of a flight to somewhere else.
+const FLIGHT_MS: f64 = 240.0;
+/// Milliseconds of a zoom.
+const ZOOM_MS: f64 = 170.0;
+
+impl Pages {
+    /// The address in the middle and the zoom, when the person has chosen them: as they stand in an address of the page.
+    /// A zoom of [`level::FARTHEST`] is everything.
+    pub fn camera(&self) -> Option<(Addr, f64)> {
+        match self.mode {
+            Mode::Follow => return None,
+            Mode::All => return Some((self.in_the_middle().unwrap_or_default(), level::FARTHEST)),
+            Mode::Free => {}
+        }
+        let zoom = self.flight.as_ref().map_or(self.camera.zoom, |flight| flight.to.zoom);
+        if zoom < self.room.one_page() + 0.5 {
+            return Some((self.camera.addr, 0.0));
+        }
+        Some((self.address_at(self.room.height / 2.0).unwrap_or(self.camera.addr), zoom))
+    }
+
+    /// The page that is taken apart, when the camera is that close.
+    pub fn one_page(&self) -> Option<Addr> {
+        (self.camera.zoom < self.room.one_page() + 0.5).then_some(self.camera.addr)
+    }
+
+    /// Whether it goes where the events go.
+    pub fn follows(&self) -> bool {
+        self.mode == Mode::Follow
+    }
+
+    /// Whether it goes on moving by itself.
+    pub fn is_moving(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    /// The regions.
+    pub fn outline(&self) -> &Rc<Outline> {
+        &self.outline
+    }
+
+    /// The layout.
+    pub fn doc(&self) -> &Rc<Doc> {
+        &self.doc
+    }
+
+    /// The room it has.
+    pub fn room(&self) -> Room {
+        self.room
+    }
+
+    /// Cells and rows as they are drawn now.
+    pub fn scale(&self) -> Scale {
+        self.room.scale(self.camera.zoom, self.flight.is_none())
+    }
+
+    /// The height of the document at the upper edge of the picture.
+    pub fn offset(&self) -> f64 {
+        let row = self.scale().row;
+        let y = self.doc.row_y(self.camera.addr, row) + self.camera.part * row - self.camera.y;
+        if self.flight.is_none() { (y * self.room.ratio).round() / self.room.ratio.max(0.25) } else { y }
+    }
+
+    /// Whether everything stays in sight, whatever happens.
+    pub fn shows_all_for_good(&self) -> bool {
+        self.mode == Mode::All
+    }
+
+    /// Whether everything is in sight.
+    pub fn shows_all(&self) -> bool {
+        self.one_page().is_none() && self.doc.height(self.scale().row) <= self.room.height + 1.0
+    }
+
+    /// Addresses in sight: the first and the last.
+    pub fn in_sight(&self) -> Option<(u64, u64)> {
+        if let Some(addr) = self.one_page() {
+            return Some((addr.0, addr.0));
+        }
+        let row = self.scale().row;
+        let mut sight: Option<(u64, u64)> = None;
+        for seen in self.doc.visible(self.offset(), self.room.height, row).filter(|seen| seen.rows > 0) {
+            let section = self.doc.sections.get(seen.section)?;
+            let bits = self.doc.row_bits;
+            let low = ((seen.top + 1 - seen.rows) << bits).max(section.start);
+            let high = ((seen.top << bits) | ((1 << bits) - 1)).min(section.last);
+            sight = Some(sight.map_or((low, high), |(_, highest)| (low, highest)));
+        }
+        sight
+    }
+
+    /// The mapped address at a height of the picture, about.
+    fn address_at(&self, y: f64) -> Option<Addr> {
+        let row = self.scale().row;
+        match self.doc.at(self.offset() + y, row)? {
+            Place::Gap(index) | Place::Head(index) => self.doc.sections.get(index).map(|s| Addr(s.last)),
+            Place::Row(index, row) => {
+                let s = self.doc.sections.get(index)?;
+                Some(Addr((row << self.doc.row_bits).clamp(s.start, s.last)))
+            }
+        }
+    }
+
+    /// The address in the middle of the picture.
+    pub fn in_the_middle(&self) -> Option<Addr> {
+        self.address_at(self.room.height / 2.0)
+    }
+
+    /// The cell that shows an address: its addresses.
+    pub fn cell_of(&self, addr: Addr) -> Option<Range> {
+        let bits = self.doc.row_bits.checked_sub(self.doc.level.columns)?;
+        Range::from_len(Addr(addr.0 >> bits << bits), 1 << bits).ok()
+    }
+
+    /// The cell at a place of the picture: its addresses.
+    pub fn cell_at(&self, x: f64, y: f64) -> Option<Range> {
+        let (scale, level) = (self.scale(), self.doc.level);
+        let Place::Row(index, row) = self.doc.at(self.offset() + y, scale.row)? else { return None };
+        let within = (0.0..self.doc.height(scale.row)).contains(&(self.offset() + y));
+        if x < level.left || !within {
+            return None;
+        }
+        let column: u64 = whole((x - level.left) / level.cell);
+        let bits = self.doc.row_bits - level.columns;
+        let section = self.doc.sections.get(index).filter(|_| column >> level.columns == 0)?;
+        let start = (row << self.doc.row_bits) + (column << bits);
+        let last = start | ((1 << bits) - 1);
+        let (start, last) = (start.max(section.start), last.min(section.last));
+        Range::new(Addr(start), Addr(last.saturating_add(1))).ok()
+    }
+
+    /// The middle of the cell that shows an address, in pixels of the picture; `None` when no row is of it.
+    pub fn place_of(&self, addr: Addr) -> Option<(f64, f64)> {
+        self.doc.section_of(addr)?;
+        let (row, level) = (self.scale().row, self.doc.level);
+        let column = (addr.0 & ((1 << self.doc.row_bits) - 1)) >> (self.doc.row_bits - level.columns);
+        let y = self.doc.row_y(addr, row) - self.offset() + row / 2.0;
+        Some((level.left + (doc::float(column) + 0.5) * level.cell, y))
+    }
+
+    /// Takes a message.
+    pub fn update(&mut self, msg: Msg, space: Option<&AddressSpace>, still: bool) -> Outcome {
+        let mut outcome = Outcome::default();
+        match msg {
+            Msg::Room(room) => {
+                if self.room != room {
+                    // What was in the middle stays there.
+                    let by = (room.height - self.room.height) / 2.0;
+                    self.camera.y += if self.room.height > 0.0 { by } else { 0.0 };
+                    self.room = room;
+                    (self.laid_out, self.aimed) = (false, None);
+                    self.fitted.set(None);
+                }
+            }
+            Msg::Zoom { at, by } => self.zoom(at, by, space, still),
+            Msg::Pan { dy, glide } => self.pan(dy, glide && !still),
+            Msg::Fit => {
+                self.mode = Mode::All;
+                self.fit(still);
+            }
+            Msg::FullScale => {
+                self.full_scale = !self.full_scale;
+                self.laid_out = false;
+                self.fitted.set(None);
+                self.mode = Mode::All;
+                self.lay_out();
+                self.fit(true);
+            }
+            Msg::Go { zoom, .. } if zoom >= level::FARTHEST => {
+                self.mode = Mode::All;
+                self.fit(still);
+            }
+            Msg::Go { addr, zoom } => {
+                self.mode = Mode::Free;
+                let zoom = self.room.clamp(zoom);
+                self.fly(Camera { addr, y: self.room.height / 2.0, part: 0.5, zoom }, FLIGHT_MS, still);
+            }
+            Msg::Pointer(at) => {
+                self.pointer = at;
+                outcome.hover = Some(self.hovered(space));
+            }
+            Msg::Click(x, y) => outcome.select = Some(self.clicked(x, y, space)),
+            Msg::DoubleClick(x, y) => self.zoom(Some((x, y)), 2.0, space, still),
+            Msg::Scroll(share) => {
+                let (share, row) = (share.clamp(0.0, 1.0), self.scale().row);
+                let to = share * self.doc.height(row) - self.room.height / 2.0;
+                let dy = self.offset() - to;
+                self.pan(dy, false);
+            }
+            Msg::Turn(by) => self.turn(by),
+        }
+        outcome
+    }
+
+    /// What is under the pointer: the page, or the first mapped one of the cell.
+    pub fn hovered(&self, space: Option<&AddressSpace>) -> Option<Addr> {
+        let (x, y) = self.pointer?;
+        if self.one_page().is_some() {
+            return None;
+        }
+        mapped_in(space?, self.cell_at(x, y)?)
+    }
+
+    fn clicked(&self, x: f64, y: f64, space: Option<&AddressSpace>) -> Option<Range> {
+        let space = space?;
+        if let Some(addr) = self.one_page() {
+            return page_range(space, addr);
+        }
+        match self.doc.at(self.offset() + y, self.scale().row)? {
+            Place::Gap(_) => None,
+            Place::Head(index) => {
+                let section = self.doc.sections.get(index)?;
+                let region = self.outline.regions.get(section.first)?;
+                Range::new(Addr(section.start.max(region.range.start().0)), region.range.end()).ok()
+            }
+            Place::Row(..) => {
+                let cell = self.cell_at(x, y)?;
+                let addr = mapped_in(space, cell)?;
+                if self.doc.level.pages == 0 { page_range(space, addr) } else { Some(cell) }
+            }
+        }
+    }
+
+    /// The state of the process changed, or another one is shown; `aim` says where to look when it follows.
+    pub fn prepare(
+        &mut self,
+        shown: Shown,
+        space: &AddressSpace,
+        aim: impl FnOnce() -> (Aim, bool),
+        still: bool,
+    ) {
+        if self.shown.is_none_or(|old| old.trace != shown.trace) {
+            (self.mode, self.flight, self.anchor) = (Mode::Follow, None, None);
+            self.settled = false;
+        }
+        if self.shown != Some(shown) {
+            let first = self.shown.is_none_or(|old| (old.trace, old.pid) != (shown.trace, shown.pid));
+            self.shown = Some(shown);
+            self.page_size = Some(space.page_size());
+            let outline = Outline::new(space, &[]);
+            if outline != *self.outline {
+                self.outline = Rc::new(outline);
+                self.laid_out = false;
+                self.fitted.set(None);
+            }
+            self.aimed = None;
+            if first && self.mode == Mode::Free {
+                self.mode = Mode::All;
+            }
+        }
+        self.lay_out();
+        if self.mode == Mode::All && self.fitted.get().is_none() {
+            self.fit(still);
+            self.lay_out();
+        }
+        if self.mode == Mode::Follow && self.aimed.is_none() && self.room.height > 0.0 {
+            let (aim, may_stay) = aim();
+            self.aimed = Some(aim);
+            self.look_at(aim, may_stay, still);
+            self.lay_out();
+        }
+        self.settled |= self.room.height > 0.0 && !self.outline.regions.is_empty();
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, ms: f64) {
+        let Some(flight) = &mut self.flight else { return };
+        let (camera, done) = flight.tick(ms);
+        self.camera = camera;
+        if done {
+            self.flight = None;
+        }
+        self.lay_out();
+    }
+
+    /// Follows the events again.
+    pub fn follow(&mut self) {
+        (self.mode, self.aimed, self.anchor) = (Mode::Follow, None, None);
+        if self.full_scale {
+            (self.full_scale, self.laid_out) = (false, false);
+            self.fitted.set(None);
+        }
+    }
+
+    /// Shows a mapping, with what is around it.
+    pub fn show(&mut self, range: Range, still: bool) {
+        self.mode = Mode::Free;
+        self.look_at(Aim::Around { range, addr: range.start() }, false, still);
+    }
+
+    /// Makes the layout of the zoom that is shown, when it is another one.
+    fn lay_out(&mut self) {
+        let Some(size) = self.page_size else { return };
+        let level = self.scale().level;
+        if self.laid_out && level == self.doc.level {
+            return;
+        }
+        self.doc = Rc::new(Doc::new(&self.outline, size, level, self.full_scale));
+        self.laid_out = true;
+        self.layouts += 1;
+    }
+}
+
+/// The first mapped address of a cell.
+fn mapped_in(space: &AddressSpace, cell: Range) -> Option<Addr> {
+    space.mappings_in(cell).next().map(|mapping| mapping.range.start().max(cell.start()))
+}
+
+/// The page around an address.
+fn page_range(space: &AddressSpace, addr: Addr) -> Option<Range> {
+    let size = space.page_size();
+    Range::from_len(size.address_of(size.page_of(addr))?, size.bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,427 @@
+//! The picture of all pages as cells, boxes and labels.
+
+use super::doc::{Section, Visible, float};
+use super::grid::Grid;
+use super::level::{BAR, short};
+use super::outline::name;
+use super::{Pages, Shown};
+use crate::format::{count, grouped, size};
+use crate::layout::Rect;
+use crate::palette::Fill;
+use crate::scene::{Band, Cells, Label, Scene};
+use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::model::{AddressSpace, PageChange};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A line of small text, in CSS pixels.
+const LINE: f64 = 14.0;
+/// A letter of a name, in CSS pixels.
+const NAME: f64 = 8.2;
+/// Rows of cells so high have room for two lines of text.
+const TWO_LINES: f64 = 38.0;
+/// Runs that are counted for a header; a region with more is not counted to its end.
+const COUNTED: usize = 40_000;
+
+/// What is to be seen beside the pages themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'a> {
+    /// What the latest event is about.
+    pub subject: Option<Range>,
+    /// What is under the pointer.
+    pub hover: Option<Addr>,
+    /// What is selected.
+    pub selection: Option<Range>,
+    /// What the latest event changed, as long as that is worth showing.
+    pub changes: &'a [PageChange],
+    /// How far the change has come, 0 to 1.
+    pub progress: f32,
+}
+
+/// Keeps what was worked out for the last picture.
+#[derive(Debug, Default)]
+pub struct Painter {
+    grid: Rc<Grid>,
+    of: Option<(Option<Shown>, u64, Vec<Visible>)>,
+    heads: BTreeMap<usize, String>,
+    heads_of: Option<(Option<Shown>, u64)>,
+}
+
+impl Painter {
+    /// The picture of what is in sight.
+    pub fn scene(&mut self, pages: &Pages, space: &AddressSpace, marks: &Marks<'_>) -> Scene {
+        let (room, scale, doc) = (pages.room(), pages.scale(), pages.doc());
+        let offset = pages.offset();
+        let seen: Vec<Visible> = doc.visible(offset, room.height, scale.row).collect();
+        self.refresh(pages, space, &seen, marks);
+        let mut scene = Scene::default();
+        let width = scale.level.cell * float(1 << scale.level.columns);
+        let mut bands = Vec::new();
+        let mut first_row = 0;
+        for seen in seen.iter().filter(|seen| seen.rows > 0) {
+            let rows = u32::try_from(seen.rows).unwrap_or(0);
+            bands.push(Band {
+                x: short(scale.level.left),
+                y: short(seen.rows_y - offset),
+                width: short(width),
+                rows,
+                first_row,
+            });
+            first_row += rows;
+        }
+        scene.cells = Some(Cells {
+            grid: Rc::clone(&self.grid),
+            bands,
+            width: short(scale.level.cell),
+            height: short(scale.row),
+            progress: marks.progress,
+            dots: pages.full_scale,
+        });
+        let mut draw =
+            Draw { scene, pages, space, offset, row: scale.row, width, free_from: f64::NEG_INFINITY };
+        for seen in &seen {
+            draw.section(seen, &mut self.heads);
+        }
+        draw.marks(&seen, marks);
+        draw.bar(marks);
+        draw.scene
+    }
+
+    fn refresh(&mut self, pages: &Pages, space: &AddressSpace, seen: &[Visible], marks: &Marks<'_>) {
+        if self.heads_of != Some((pages.shown, pages.layouts)) {
+            self.heads.clear();
+            self.heads_of = Some((pages.shown, pages.layouts));
+        }
+        let same = |a: &Visible, b: &Visible| (a.section, a.top, a.rows) == (b.section, b.top, b.rows);
+        let unchanged = self.of.as_ref().is_some_and(|(shown, layouts, old)| {
+            (*shown, *layouts) == (pages.shown, pages.layouts)
+                && old.len() == seen.len()
+                && old.iter().zip(seen).all(|(a, b)| same(a, b))
+        });
+        if !unchanged {
+            let id = self.grid.id + 1;
+            self.grid = Rc::new(Grid::new(space, pages.doc(), seen, marks.changes, id));
+            self.of = Some((pages.shown, pages.layouts, seen.to_vec()));
+        }
+    }
+}
+
+/// What is drawn of one picture.
+struct Draw<'a> {
+    scene: Scene,
+    pages: &'a Pages,
+    space: &'a AddressSpace,
+    offset: f64,
+    row: f64,
+    /// Of all columns.
+    width: f64,
+    /// Where the next label left of the cells may stand.
+    free_from: f64,
+}
+
+impl Draw<'_> {
+    fn left(&self) -> f64 {
+        self.pages.doc().level.left
+    }
+
+    fn label(&mut self, (x, y, w, h): (f64, f64, f64, f64), class: &'static str, text: String, dim: usize) {
+        let rect = Rect { x: short(x), y: short(y), w: short(w), h: short(h) };
+        self.scene.labels.push(Label { rect, class, text, dim });
+    }
+
+    fn section(&mut self, seen: &Visible, heads: &mut BTreeMap<usize, String>) {
+        let doc = Rc::clone(self.pages.doc());
+        let Some(section) = doc.sections.get(seen.section) else { return };
+        let (y, height) = (seen.y - self.offset, self.pages.room().height);
+        let (left, width) = (self.left(), self.width);
+        if section.gap >= LINE && y + section.gap > 0.0 {
+            let hole = if section.hole > 1 << 63 {
+                "the kernel's half".to_owned()
+            } else {
+                format!("{} not mapped", size(section.hole))
+            };
+            self.label((left, y, width, section.gap), "fold", hole, 0);
+        } else if section.hole > 0 && section.gap > 4.0 && y + section.gap > 0.0 {
+            let middle = y + (section.gap / 2.0).round();
+            self.quad((left, middle, width.min(26.0), 1.0), Fill::Faint, 1.0);
+        }
+        let head_y = y + section.gap;
+        if section.head > 0.0 && head_y + section.head > 0.0 && head_y < height {
+            let text = self.name(section);
+            let info = heads.entry(seen.section).or_insert_with(|| self.info(section)).clone();
+            // About as wide as it is written; the rest has what remains.
+            let from =
+                (float(u64::try_from(text.chars().count()).unwrap_or(0)) * NAME + 14.0).min(width * 0.5);
+            let (y, high) = (head_y + 4.0, section.head - 6.0);
+            self.label((left, y, from, high), "head", text, 0);
+            self.label((left + from, y, width - from, high), "head info", info, 0);
+        }
+        if seen.rows == 0 || left < 80.0 {
+            return;
+        }
+        if section.head > 0.0 && section.count == 1 {
+            self.addresses(seen);
+        } else {
+            self.names(section, seen);
+        }
+        self.texts(section, seen);
+    }
+
+    fn name(&self, section: &Section) -> String {
+        if section.start == 0 && self.pages.full_scale {
+            return format!("All {}", size(section.last.saturating_add(1)));
+        }
+        if section.count > 1 {
+            return count(u64::try_from(section.count).unwrap_or(0), "region", "regions");
+        }
+        self.space.mapping_at(Addr(section.start)).map_or_else(|| "gone".to_owned(), |mapping| name(&mapping))
+    }
+
+    /// Range, protection, size, resident pages.
+    fn info(&self, section: &Section) -> String {
+        let Ok(range) = Range::new(Addr(section.start), Addr(section.last.saturating_add(1))) else {
+            return String::new();
+        };
+        let regions = self.pages.outline().regions.get(section.first..section.first + section.count);
+        let (mut mappings, mut bytes) = (0u64, 0u64);
+        for region in regions.unwrap_or_default() {
+            (mappings, bytes) = (mappings + region.mappings, bytes.saturating_add(region.bytes));
+        }
+        let what = match mappings {
+            1 => self.space.mapping_at(range.start()).map(|m| m.permissions()).unwrap_or_default(),
+            _ => count(mappings, "mapping", "mappings"),
+        };
+        let page_size = self.space.page_size();
+        let (mut resident, mut runs) = (0u64, 0);
+        for (run, page) in self.space.runs(range).take(COUNTED) {
+            resident += if page.state.is_resident() { page_size.pages_in(run) } else { 0 };
+            runs += 1;
+        }
+        let least = if runs == COUNTED { "more than " } else { "" };
+        let pages = page_size.pages_in(range).min(bytes / page_size.bytes().max(1));
+        let resident = format!("{least}{} of {} resident", grouped(resident), count(pages, "page", "pages"));
+        format!("{what} · {} · {resident} · {range}", size(bytes))
+    }
+
+    /// The address at which a row begins, left of it.
+    fn addresses(&mut self, seen: &Visible) {
+        let bits = self.pages.doc().row_bits;
+        let every = (LINE / self.row).ceil().max(1.0).log2().ceil().exp2();
+        let every: u64 = super::whole(every);
+        let mut above: Option<String> = None;
+        for down in 0..seen.rows {
+            let number = seen.top - down;
+            let y = seen.rows_y - self.offset + float(down) * self.row;
+            // Where not every row has room, those at round addresses are named.
+            if !number.is_multiple_of(every) && down > 0 {
+                continue;
+            }
+            if y < self.free_from || y < -self.row {
+                continue;
+            }
+            let text = format!("{:012x}", number << bits);
+            let dim = above
+                .as_ref()
+                .map_or(0, |above| above.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count());
+            self.label((0.0, y, self.left() - 10.0, self.row.max(LINE)), "row", text.clone(), dim);
+            above = Some(text);
+            self.free_from = y + LINE;
+        }
+    }
+
+    /// The names of regions, left of their first rows, as far as there is room.
+    fn names(&mut self, section: &Section, seen: &Visible) {
+        let outline = Rc::clone(self.pages.outline());
+        let bits = self.pages.doc().row_bits;
+        let lowest = (seen.top + 1 - seen.rows) << bits;
+        let (first_y, row) = (seen.rows_y - self.offset, self.row);
+        let y_of = |number: u64| first_y + float(seen.top.saturating_sub(number)) * row;
+        let highest = seen.top << bits | ((1 << bits) - 1);
+        let regions = outline.regions.get(section.first..section.first + section.count).unwrap_or_default();
+        let mut index = regions.partition_point(|region| region.range.start().0 > highest);
+        let mut labels = Vec::new();
+        while let Some(region) = regions.get(index) {
+            let last = region.range.end().0 - 1;
+            if last < lowest {
+                break;
+            }
+            let y = y_of(last.min(highest) >> bits);
+            if y >= self.free_from {
+                let mapping = self.space.mapping_at(region.range.start());
+                let text = mapping.map_or_else(|| "gone".to_owned(), |mapping| name(&mapping));
+                labels.push((y, text));
+                self.free_from = y + LINE;
+            }
+            // The next one whose row has room.
+            let down: u64 = super::whole(((self.free_from - seen.rows_y + self.offset) / self.row).ceil());
+            let next = seen.top.saturating_sub(down);
+            let skipped = regions.partition_point(|region| (region.range.end().0 - 1) >> bits > next);
+            index = skipped.max(index + 1);
+        }
+        if self.pages.full_scale {
+            // Between the names, round addresses.
+            let every = (LINE * 3.0 / self.row).max(1.0).log2().ceil().exp2();
+            let every: u64 = super::whole(every);
+            for number in (seen.top + 1 - seen.rows..=seen.top).filter(|number| number.is_multiple_of(every))
+            {
+                let y = y_of(number);
+                if labels.iter().all(|(other, _)| (other - y).abs() >= LINE) {
+                    let text = format!("{:012x}", number << bits);
+                    self.label((0.0, y - 1.0, self.left() - 10.0, LINE), "row", text, 0);
+                }
+            }
+        }
+        for (y, text) in labels {
+            self.label((0.0, y - 1.0, self.left() - 10.0, LINE), "tick", text, 0);
+        }
+    }
+
+    /// Short addresses and frames in cells that are large enough.
+    fn texts(&mut self, section: &Section, seen: &Visible) {
+        let doc = Rc::clone(self.pages.doc());
+        let level = doc.level;
+        if level.pages > 0 || level.cell < 40.0 || self.row < 18.0 {
+            return;
+        }
+        let page_size = self.space.page_size();
+        let lowest = ((seen.top + 1 - seen.rows) << doc.row_bits).max(section.start);
+        let highest = (seen.top << doc.row_bits | ((1 << doc.row_bits) - 1)).min(section.last);
+        let Ok(all) = Range::new(Addr(lowest), Addr(highest.saturating_add(1))) else { return };
+        for (range, page) in self.space.runs(all) {
+            let first = page_size.page_of(range.start());
+            for number in first..first + page_size.pages_in(range) {
+                let Some(addr) = page_size.address_of(number) else { return };
+                let column = number & ((1 << level.columns) - 1);
+                let x = level.left + float(column) * level.cell;
+                let row = seen.top.saturating_sub(addr.0 >> doc.row_bits);
+                let y = seen.rows_y - self.offset + float(row) * self.row;
+                let full = page.state.is_resident() && !matches!(Fill::from(page.state), Fill::ZeroPage);
+                let class = if full { "page full" } else { "page" };
+                let short = format!("{:05x}", addr.0 & 0xf_ffff);
+                let half = if self.row >= TWO_LINES { self.row / 2.0 } else { self.row };
+                self.label((x, y, level.cell, half), class, short, 0);
+                let frame = page.frame.filter(|_| self.row >= TWO_LINES && level.cell >= 54.0);
+                if let Some(frame) = frame {
+                    let by = number - first;
+                    let text = format!("→ {:x}", frame.0.wrapping_add(by));
+                    self.label((x, y + half, level.cell, half), class, text, 0);
+                }
+            }
+        }
+    }
+
+    fn quad(&mut self, (x, y, w, h): (f64, f64, f64, f64), fill: Fill, alpha: f32) {
+        let rect = Rect { x: short(x), y: short(y), w: short(w), h: short(h) };
+        self.scene.plain(rect, fill, alpha, 0.0);
+    }
+
+    /// The boxes that the cells of a range fill: at most three a section.
+    fn areas(&self, seen: &[Visible], range: Range) -> Vec<(f64, f64, f64, f64)> {
+        let doc = self.pages.doc();
+        let (bits, level) = (doc.row_bits, doc.level);
+        let (start, last) = (range.start().0, range.end().0 - 1);
+        let column = |addr: u64| (addr & ((1 << bits) - 1)) >> (bits - level.columns);
+        let most = (1 << level.columns) - 1;
+        let mut areas = Vec::new();
+        for seen in seen.iter().filter(|seen| seen.rows > 0) {
+            let Some(section) = doc.sections.get(seen.section) else { continue };
+            let (low, high) = (start.max(section.start), last.min(section.last));
+            if low > high {
+                continue;
+            }
+            let (top, bottom) = (high >> bits, low >> bits);
+            let lowest = seen.top + 1 - seen.rows;
+            if bottom > seen.top || top < lowest {
+                continue;
+            }
+            let mut area = |first: u64, last: u64, from: u64, to: u64| {
+                let (first, last) = (first.min(seen.top), last.max(lowest));
+                if first < last || from > to {
+                    return;
+                }
+                let y = seen.rows_y - self.offset + float(seen.top - first) * self.row;
+                let x = level.left + float(from) * level.cell;
+                areas.push((x, y, float(to - from + 1) * level.cell, float(first - last + 1) * self.row));
+            };
+            if top == bottom {
+                area(top, top, column(low), column(high));
+                continue;
+            }
+            // Whole rows at both ends belong to the middle.
+            let head = if column(high) == most { top } else { top - 1 };
+            let tail = if column(low) == 0 { bottom } else { bottom + 1 };
+            if head < top && top <= seen.top {
+                area(top, top, 0, column(high));
+            }
+            if head >= tail {
+                area(head, tail, 0, most);
+            }
+            if tail > bottom && bottom >= lowest {
+                area(bottom, bottom, column(low), most);
+            }
+        }
+        areas
+    }
+
+    fn outline(&mut self, (x, y, w, h): (f64, f64, f64, f64), fill: Fill, thick: f64) {
+        let (x, y, w, h) = (x - thick, y - thick, w + thick, h + thick);
+        for edge in
+            [(x, y, w + thick, thick), (x, y + h, w + thick, thick), (x, y, thick, h), (x + w, y, thick, h)]
+        {
+            self.quad(edge, fill, 1.0);
+        }
+    }
+
+    fn marks(&mut self, seen: &[Visible], marks: &Marks<'_>) {
+        let thick = if self.pages.doc().level.cell >= 14.0 { 2.0 } else { 1.0 };
+        for (range, strong) in [(marks.subject, false), (marks.selection, true)] {
+            let Some(range) = range else { continue };
+            let areas = self.areas(seen, range);
+            let few = areas.len() == 1;
+            for area in areas {
+                if strong || !few {
+                    self.quad(area, Fill::Accent, if strong { 0.22 } else { 0.12 });
+                }
+                if few {
+                    self.outline(area, Fill::Accent, thick);
+                } else {
+                    self.quad((self.left() - 5.0, area.1, 3.0, area.3), Fill::Accent, 1.0);
+                }
+            }
+        }
+        let Some(addr) = marks.hover else { return };
+        // The pointed page, and at the margin how far its mapping goes.
+        if let Some(mapping) = self.space.mapping_at(addr) {
+            for (_, y, _, h) in self.areas(seen, mapping.range) {
+                self.quad((self.left() - 5.0, y, 2.0, h), Fill::Accent, 0.75);
+            }
+        }
+        let bits = self.pages.doc().row_bits - self.pages.doc().level.columns;
+        if let Ok(cell) = Range::from_len(Addr(addr.0 >> bits << bits), 1 << bits) {
+            for area in self.areas(seen, cell) {
+                self.outline(area, Fill::Ink, thick);
+            }
+        }
+    }
+
+    /// Where one is, at the right edge.
+    fn bar(&mut self, marks: &Marks<'_>) {
+        let room = self.pages.room();
+        let all = self.pages.doc().height(self.row).max(1.0);
+        if all <= room.height + 1.0 {
+            return;
+        }
+        let x = room.width - BAR + 6.0;
+        self.quad((x + 2.0, 0.0, 2.0, room.height), Fill::Faint, 0.6);
+        let (from, to) = (self.offset / all, (self.offset + room.height) / all);
+        let (from, to) = (from.clamp(0.0, 1.0) * room.height, to.clamp(0.0, 1.0) * room.height);
+        let high = (to - from).max(18.0);
+        let y = ((from + to - high) / 2.0).clamp(0.0, (room.height - high).max(0.0));
+        let rect = Rect { x: short(x), y: short(y), w: 6.0, h: short(high) };
+        self.scene.plain(rect, Fill::Ink, 0.55, 3.0);
+        for range in [marks.selection, marks.subject].into_iter().flatten() {
+            let at = self.pages.doc().row_y(range.start(), self.row) / all * room.height;
+            self.quad((x - 1.0, at.clamp(0.0, room.height - 2.0), 8.0, 2.0), Fill::Accent, 1.0);
+        }
+    }
+}
