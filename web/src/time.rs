@@ -8,8 +8,8 @@ pub mod words;
 
 use fold::{Fold, Subject};
 use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::timeline::Timeline;
-use raster::{Fill, Raster};
+use pagescope_shared::timeline::{ProcessReach, Timeline};
+use raster::{Fill, Found, Raster, Sketch};
 use scale::{Pace, Place, TimeScale};
 use std::rc::Rc;
 
@@ -41,6 +41,8 @@ pub enum Msg {
     Point(Option<(f64, f64)>),
     /// Go to the moment at this place.
     Seek(f64),
+    /// The same, and select the mapping that is under the pointer.
+    Click(f64),
     /// Play what is shown, again and again.
     Loop,
 }
@@ -65,21 +67,28 @@ pub struct Time {
     columns: usize,
     rows: usize,
     /// All of the trace, once it has been counted; before that what the trace itself says in short.
-    base: Raster,
-    base_is_exact: bool,
+    whole: Sketch,
+    whole_is_exact: bool,
+    /// What was shown before.
+    last: Option<Sketch>,
     fill: Option<Fill>,
     /// What axis and fold were made for.
     made_for: Option<MadeFor>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct MadeFor {
     trace: u64,
     pace: Pace,
     size: (usize, usize),
     /// How far the trace had been gone through: all of it, or a power of two.
     known: Option<u32>,
+    /// The processes that live in what is shown, when only they are.
+    alive: Option<Vec<u32>>,
 }
+
+/// So many processes are always shown, whether they live in the part that is shown or not.
+const ALWAYS: usize = 3;
 
 /// The least part of the axis that can be shown, in events or nanoseconds.
 const LEAST: f64 = 8.0;
@@ -145,7 +154,7 @@ impl Time {
             }
             Msg::Whole => self.window = None,
             Msg::Point(at) => self.pointer = at,
-            Msg::Seek(_) | Msg::Loop => {}
+            Msg::Seek(_) | Msg::Click(_) | Msg::Loop => {}
         }
     }
 
@@ -172,25 +181,35 @@ impl Time {
         if self.columns == 0 || self.rows == 0 {
             return false;
         }
-        if self.made_for != Some(self.wanted(timeline, trace)) {
+        if self.made_for.as_ref() != Some(&self.wanted(timeline, trace)) {
             return true;
         }
-        if timeline.explored() < timeline.end() || self.base_serves() {
+        if timeline.explored() < timeline.end() || self.whole_serves() {
             return false;
         }
         let fill = self.fill.as_ref().filter(|fill| fill.raster.window == self.shown());
         fill.is_none_or(|fill| fill.can_advance(timeline))
     }
 
-    /// Whether all of the trace is shown, and has been counted.
-    fn base_serves(&self) -> bool {
-        self.base_is_exact && self.window.is_none()
+    /// Whether all of the trace is shown, and has been counted as it is shown.
+    fn whole_serves(&self) -> bool {
+        let fits =
+            || self.whole.raster.columns.len() == self.columns && Rc::ptr_eq(&self.whole.fold, &self.fold);
+        self.whole_is_exact && self.window.is_none() && fits()
     }
 
     fn wanted(&self, timeline: &Timeline, trace: u64) -> MadeFor {
         let (explored, end) = (timeline.explored(), timeline.end());
         let known = (explored < end).then(|| explored.max(1).ilog2());
-        MadeFor { trace, pace: self.pace, size: (self.columns, self.rows), known }
+        let processes = timeline.reach().processes();
+        let alive = self.window.filter(|_| known.is_none() && processes.len() > ALWAYS).map(|(from, to)| {
+            let lives = |p: &&ProcessReach| {
+                let at = |position, time_ns| self.scale.at(position, time_ns);
+                at(p.positions.0, p.times.0) <= to && from <= at(p.positions.1, p.times.1)
+            };
+            processes.iter().filter(lives).map(|p| p.pid).collect()
+        });
+        MadeFor { trace, pace: self.pace, size: (self.columns, self.rows), known, alive }
     }
 
     /// Counts: about so many events.
@@ -200,14 +219,15 @@ impl Time {
         }
         self.version += 1;
         let wanted = self.wanted(timeline, trace);
-        if self.made_for != Some(wanted) {
+        if self.made_for.as_ref() != Some(&wanted) {
             self.lay_out(timeline, wanted);
         }
-        if timeline.explored() < timeline.end() {
+        if timeline.explored() < timeline.end() || self.whole_serves() {
             return;
         }
         let window = self.shown();
         if self.fill.as_ref().is_none_or(|fill| fill.raster.window != window) {
+            self.put_by();
             self.fill = Some(Fill::new(timeline, &self.scale, &self.fold, window, self.columns));
         }
         let Some(fill) = &mut self.fill else { return };
@@ -216,41 +236,65 @@ impl Time {
             && self.window.is_none()
             && let Some(fill) = self.fill.take()
         {
-            (self.base, self.base_is_exact) = (fill.raster, true);
+            (self.whole, self.whole_is_exact) = (Sketch::new(fill.raster, fill.fold), true);
+            self.last = None;
+        }
+    }
+
+    /// What has been counted so far may serve as a sketch.
+    fn put_by(&mut self) {
+        if let Some(old) = self.fill.take().filter(|old| old.raster.done * 2 > old.raster.columns.len()) {
+            let mut sketch = Sketch::new(old.raster, old.fold);
+            sketch.serve(&self.fold);
+            self.last = Some(sketch);
         }
     }
 
     fn lay_out(&mut self, timeline: &Timeline, wanted: MadeFor) {
-        let anew = self.made_for.is_none_or(|old| (old.trace, old.pace) != (wanted.trace, wanted.pace));
-        if self.made_for.is_none_or(|old| old.trace != wanted.trace) {
-            self.window = None;
+        let old = self.made_for.take();
+        let same = |old: &MadeFor| (old.trace, old.pace) == (wanted.trace, wanted.pace);
+        let same_axis = old.as_ref().is_some_and(|old| same(old) && old.known == wanted.known);
+        if old.as_ref().is_none_or(|old| old.trace != wanted.trace) {
+            (self.window, self.pointer, self.drag) = (None, None, None);
+        }
+        let density = timeline.store().density();
+        if !same_axis {
+            let part = self.window.map(|(a, b)| (a / self.scale.length(), b / self.scale.length()));
+            let last_ns = density.columns().last().map_or(0, |column| column.time_ns.1);
+            self.scale = Rc::new(TimeScale::new(self.pace, timeline.reach(), timeline.end(), last_ns));
+            if let Some((a, b)) = part.filter(|_| old.as_ref().is_some_and(same)) {
+                self.show(a * self.scale.length(), b * self.scale.length());
+            }
+        }
+        let mut subjects = subjects(timeline, wanted.known.is_some());
+        if let Some(alive) = &wanted.alive {
+            subjects.retain(|s| alive.contains(&s.pid));
+        }
+        let fold = Fold::new(subjects, timeline.header().page_size, self.rows);
+        self.fold = if fold == *self.whole.fold { Rc::clone(&self.whole.fold) } else { Rc::new(fold) };
+        if same_axis {
+            self.put_by();
+        } else {
+            let raster = Raster::from_density(density, &self.scale, &self.fold, self.columns);
+            self.whole = Sketch::new(raster, Rc::clone(&self.fold));
+            (self.whole_is_exact, self.last, self.fill) = (false, None, None);
+        }
+        self.whole.serve(&self.fold);
+        if let Some(last) = &mut self.last {
+            last.serve(&self.fold);
         }
         self.made_for = Some(wanted);
-        let reach = timeline.reach();
-        let density = timeline.store().density();
-        let last_ns = density.columns().last().map_or(0, |column| column.time_ns.1);
-        let part = if anew {
-            None
-        } else {
-            self.window.map(|(a, b)| (a / self.scale.length(), b / self.scale.length()))
-        };
-        self.scale = Rc::new(TimeScale::new(self.pace, reach, timeline.end(), last_ns));
-        if let Some((a, b)) = part {
-            self.show(a * self.scale.length(), b * self.scale.length());
-        }
-        let subjects = subjects(timeline, wanted.known.is_some());
-        self.fold = Rc::new(Fold::new(subjects, timeline.header().page_size, self.rows));
-        self.fill = None;
-        self.base = Raster::from_density(density, &self.scale, &self.fold, self.columns);
-        self.base_is_exact = false;
     }
 
-    /// The column that is known best for a place on the axis, and its raster.
-    pub fn column_at(&self, at: f64) -> Option<(&Raster, usize)> {
-        let fill = self.fill.as_ref().map(|fill| &fill.raster);
-        let fill = fill.filter(|_| !self.base_serves());
-        let found = fill.and_then(|raster| Some((raster, raster.column_at(at)?)));
-        found.or_else(|| Some((&self.base, self.base.column_at(at)?)))
+    /// The best that is known of a place on the axis.
+    pub fn found(&self, at: f64) -> Option<Found<'_>> {
+        let in_sketch = |sketch: &'_ Sketch| -> bool { sketch.raster.column_at(at).is_some() };
+        if self.whole_serves() {
+            return Found::in_raster(&self.whole.raster, &[], at);
+        }
+        let fill = self.fill.as_ref().and_then(|fill| Found::in_raster(&fill.raster, &[], at));
+        let last = self.last.as_ref().filter(|last| in_sketch(last)).unwrap_or(&self.whole);
+        fill.or_else(|| Found::in_raster(&last.raster, &last.rows, at))
     }
 
     /// For how many columns and rows there is room.
@@ -266,7 +310,7 @@ impl Time {
     /// Whether what is shown has been counted.
     pub fn is_exact(&self) -> bool {
         let counted = |fill: &Fill| fill.is_done() && fill.raster.window == self.shown();
-        self.base_serves() || self.fill.as_ref().is_some_and(counted)
+        self.whole_serves() || self.fill.as_ref().is_some_and(counted)
     }
 
     /// The position in the film of a place on the axis: after everything that happened up to it.
@@ -277,6 +321,12 @@ impl Time {
         }
     }
 
+    /// What has been counted of what is shown.
+    #[cfg(test)]
+    fn counted(&self) -> &Raster {
+        if self.whole_serves() { &self.whole.raster } else { &self.fill.as_ref().unwrap().raster }
+    }
+
     /// The row at a part of the picture from its top.
     pub fn row(&self, part: f64) -> usize {
         let rows = scale::float(u64::try_from(self.fold.rows).unwrap_or(0));
@@ -284,11 +334,14 @@ impl Time {
         row.min(self.fold.rows.saturating_sub(1))
     }
 
-    /// What is under the pointer: the process and the addresses.
+    /// What is under the pointer: the process and the addresses, from the first whole page on.
     pub fn pointed(&self) -> Option<(u32, Range)> {
         let (_, y) = self.pointer.filter(|(_, y)| (0.0..=1.0).contains(y))?;
         let (lane, range) = self.fold.at(self.row(y))?;
-        Some((*lane.pids.first()?, range?))
+        let (range, page) = (range?, self.fold.page_bytes.max(1));
+        let start = range.start().0.checked_next_multiple_of(page).filter(|start| *start < range.end().0);
+        let start = start.unwrap_or(range.start().0 / page * page);
+        Some((*lane.pids.first()?, Range::new(Addr(start), range.end()).ok()?))
     }
 
     /// The address under the pointer.
@@ -308,7 +361,7 @@ fn subjects(timeline: &Timeline, partly: bool) -> Vec<Subject> {
             program: process.program.clone(),
             events: process.events,
             touched: process.touched.iter().collect(),
-            mapped: process.mapped.iter().collect(),
+            mapped: process.mapped.iter().map(|(range, _)| range).collect(),
         })
         .collect();
     // A process of which nothing is known but that somebody made it has no addresses to show.

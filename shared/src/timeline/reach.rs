@@ -21,26 +21,32 @@ const MARKERS: usize = 10_000;
 /// Stretches of addresses by address, disjoint: the closest become one when there are too many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stretches {
-    all: Vec<(u64, u64)>,
+    /// Where each begins and ends, and how often it was added to.
+    all: Vec<(u64, u64, u64)>,
     recent: usize,
 }
 
 impl Stretches {
-    /// By address.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Range> + '_ {
-        self.all.iter().filter_map(|(start, end)| Range::new(Addr(*start), Addr(*end)).ok())
+    /// By address, each with how often something was added to it.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Range, u64)> + '_ {
+        let range = |start, end| Range::new(Addr(start), Addr(end)).ok();
+        self.all.iter().filter_map(move |(start, end, times)| Some((range(*start, *end)?, *times)))
     }
 
-    /// Adds what is not in it yet.
+    /// Adds a range, which may be there already.
     pub fn add(&mut self, range: Range) {
         let (start, end) = (range.start().0, range.end().0);
-        if self.all.get(self.recent).is_some_and(|(s, e)| *s <= start && end <= *e) {
+        if let Some((_, _, times)) =
+            self.all.get_mut(self.recent).filter(|(s, e, _)| *s <= start && end <= *e)
+        {
+            *times += 1;
             return;
         }
-        let first = self.all.partition_point(|(_, e)| *e < start);
-        let after = self.all.partition_point(|(s, _)| *s <= end).max(first);
-        let joined = self.all.get(first..after).unwrap_or_default();
-        let merged = joined.iter().fold((start, end), |all, one| (all.0.min(one.0), all.1.max(one.1)));
+        let first = self.all.partition_point(|(_, e, _)| *e < start);
+        let after = self.all.partition_point(|(s, ..)| *s <= end).max(first);
+        let joined = self.all.get(first..after).unwrap_or_default().iter();
+        let merged =
+            joined.fold((start, end, 1), |all, one| (all.0.min(one.0), all.1.max(one.1), all.2 + one.2));
         self.all.splice(first..after, [merged]);
         self.recent = first;
         if self.all.len() > STRETCHES {
@@ -50,14 +56,14 @@ impl Stretches {
 
     fn join_closest(&mut self) {
         let gaps = self.all.windows(2).map(|pair| match pair {
-            [(_, end), (start, _)] => start.saturating_sub(*end),
+            [(_, end, _), (start, ..)] => start.saturating_sub(*end),
             _ => u64::MAX,
         });
         let Some((at, _)) = gaps.enumerate().min_by_key(|(_, gap)| *gap) else { return };
         let (Some(low), Some(high)) = (self.all.get(at).copied(), self.all.get(at + 1).copied()) else {
             return;
         };
-        self.all.splice(at..=at + 1, [(low.0, high.1)]);
+        self.all.splice(at..=at + 1, [(low.0, high.1, low.2 + high.2)]);
         self.recent = at;
     }
 }
@@ -71,6 +77,8 @@ pub struct ProcessReach {
     pub program: Option<Arc<str>>,
     /// The position before its first event, and after its last.
     pub positions: (usize, usize),
+    /// The times of its first and of its last event, in nanoseconds.
+    pub times: (u64, u64),
     /// How many events are its own.
     pub events: u64,
     /// Where something was mapped at some time.
@@ -178,9 +186,9 @@ impl Reach {
     /// The event after `position`.
     pub(super) fn follow(&mut self, position: usize, event: &Event) {
         self.time(event.time_ns);
-        let at = self.place(position, event.pid);
+        let at = self.place(position, event.time_ns, event.pid);
         let Some(process) = self.processes.get_mut(at) else { return };
-        process.positions.1 = position + 1;
+        (process.positions.1, process.times.1) = (position + 1, event.time_ns);
         process.events += 1;
         match &event.kind {
             EventKind::Fault(fault) => touch(&mut process.touched, self.page_size, fault.addr),
@@ -207,7 +215,7 @@ impl Reach {
             EventKind::Exec(exec) => process.program = Some(program(&exec.exe)),
             EventKind::Fork(fork) => {
                 let (program, mapped) = (process.program.clone(), process.mapped.clone());
-                let child = self.place(position, fork.child);
+                let child = self.place(position, event.time_ns, fork.child);
                 if let Some(child) = self.processes.get_mut(child).filter(|c| c.events == 0) {
                     (child.program, child.mapped) = (program, mapped);
                 }
@@ -235,7 +243,7 @@ impl Reach {
     }
 
     /// Where the process stands, which is made when nobody has spoken of it yet.
-    fn place(&mut self, position: usize, pid: u32) -> usize {
+    fn place(&mut self, position: usize, time_ns: u64, pid: u32) -> usize {
         if self.processes.get(self.recent).is_some_and(|p| p.pid == pid) {
             return self.recent;
         }
@@ -247,6 +255,7 @@ impl Reach {
                 pid,
                 program: None,
                 positions: (position, position),
+                times: (time_ns, time_ns),
                 events: 0,
                 mapped: Stretches::default(),
                 touched: Stretches::default(),
@@ -290,14 +299,17 @@ mod tests {
         for (start, end) in [(10, 20), (40, 50), (20, 30), (5, 12), (29, 41), (100, 110)] {
             stretches.add(range(start, end));
         }
-        assert_eq!(stretches.iter().collect::<Vec<_>>(), [range(5, 50), range(100, 110)]);
+        assert_eq!(stretches.iter().collect::<Vec<_>>(), [(range(5, 50), 5), (range(100, 110), 1)]);
         for i in 0..1000u64 {
             stretches.add(range(1000 + i * 20, 1010 + i * 20));
         }
         assert_eq!(stretches.all.len(), STRETCHES);
+        assert_eq!(stretches.iter().map(|(_, times)| times).sum::<u64>(), 1006);
         assert!(stretches.all.windows(2).all(|w| w[0].1 < w[1].0));
         for i in 0..1000u64 {
-            assert!(stretches.iter().any(|s| s.intersection(range(1000 + i * 20, 1010 + i * 20)).is_some()));
+            assert!(
+                stretches.iter().any(|(s, _)| s.intersection(range(1000 + i * 20, 1010 + i * 20)).is_some())
+            );
         }
     }
 

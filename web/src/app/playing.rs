@@ -105,6 +105,14 @@ impl App {
         let position = |part: f64| self.time.position(timeline, self.time.place(part));
         match msg {
             time::Msg::Seek(part) => self.jump(position(part)),
+            time::Msg::Click(part) => {
+                let (to, pointed) = (position(part), self.time.pointed());
+                self.jump(to);
+                self.selection = pointed.and_then(|(pid, range)| {
+                    let space = self.timeline.as_ref()?.world().space(pid)?;
+                    space.mappings_in(range).next().map(|mapping| mapping.range)
+                });
+            }
             time::Msg::Loop => self.set_loop(Some(position(0.0)), Some(position(1.0))),
             time::Msg::Point(_) => {
                 self.time.update(msg);
@@ -199,3 +207,6 @@ impl App {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,7 @@ pub(super) struct Time {
     scales: HtmlElement,
     canvas: HtmlCanvasElement,
     context: CanvasRenderingContext2d,
+    breaks: HtmlElement,
     over: HtmlElement,
     brush: HtmlElement,
     repeat: HtmlElement,
@@ -115,6 +116,7 @@ impl Time {
             whole: find("time-whole")?,
             lanes: find("time-lanes")?,
             scales: find("time-scales")?,
+            breaks: find("time-breaks")?,
             over: find("time-over")?,
             brush: find("time-brush")?,
             repeat: find("time-repeat")?,
@@ -215,7 +217,14 @@ impl Time {
             Some(element)
         };
         let ticks = words.ticks.iter().map(|tick| at("tick", tick.part, &tick.text));
-        let cuts = words.cuts.iter().map(|cut| at("cut", cut.part, &format!("{} idle", cut.text)));
+        let cuts = words.cut_labels.iter().map(|cut| at("cut", cut.part, &cut.text));
+        let breaks = words.cuts.iter().map(|(from, to)| {
+            let element = make(d, "span", "", "")?;
+            place(&element, format!("left:{:.3}%;width:{:.3}%", from * 100.0, (to - from) * 100.0))?;
+            Some(element)
+        });
+        replace_children(&self.breaks, breaks);
+        let _ = self.axis.class_list().toggle_with_force("with-flags", !words.flags.is_empty());
         let flags = words.flags.iter().map(|flag| {
             let button = make(d, "button", if flag.marker { "flag marker" } else { "flag" }, "")?;
             button.set_attribute("type", "button").ok()?;
@@ -233,7 +242,11 @@ impl Time {
             let (top, height) = (lane.top * whole, lane.height * whole);
             let element = make(d, "span", "lane", "")?;
             let pid = lane.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
-            element.set_attribute("title", &format!("{}{pid}", lane.text)).ok()?;
+            let show = if lane.pid.is_some() { ": click to show it, again to follow the events" } else { "" };
+            element.set_attribute("title", &format!("{}{pid}{show}", lane.text)).ok()?;
+            if let Some(pid) = lane.pid {
+                element.set_attribute("data-pid", &pid.to_string()).ok()?;
+            }
             place(&element, format!("top:{top:.1}px;height:{height:.1}px"))?;
             let mut taken: Vec<f64> = Vec::new();
             if height >= 11.0 {
@@ -343,6 +356,12 @@ impl Time {
         let lines = line.unwrap_or_default().into_iter().take(100).map(bar("hovered"));
         replace_children(&self.over, bands.chain(lines));
         self.show_tip(app, timeline, size);
+        let chosen = app.process.map(|pid| pid.to_string());
+        let lanes = self.lanes.children();
+        for lane in (0..lanes.length()).filter_map(|i| lanes.item(i)) {
+            let on = chosen.is_some() && lane.get_attribute("data-pid") == chosen;
+            let _ = lane.class_list().toggle_with_force("chosen", on);
+        }
         for (pace, button) in &self.paces {
             let _ = button.set_attribute("aria-pressed", if *pace == time.pace { "true" } else { "false" });
         }
@@ -460,6 +479,17 @@ fn listen(
             }
         })
     }));
+    let lanes: HtmlElement = by_id(document, "time-lanes")?;
+    all.push(Listener::new(&lanes, "click", {
+        let queue = queue.clone();
+        move |event| {
+            let target = event.target().and_then(|t| t.dyn_into::<Element>().ok());
+            let lane = target.and_then(|t| t.closest("[data-pid]").ok().flatten());
+            let Some(lane) = lane else { return };
+            let pid = lane.get_attribute("data-pid").and_then(|pid| pid.parse().ok());
+            queue.send(Msg::Process(pid.filter(|_| !lane.class_list().contains("chosen"))));
+        }
+    }));
     for target in [plot, axis] {
         all.push(on(target, "pointermove", {
             let (press, queue, canvas, on_plot) =
@@ -489,7 +519,7 @@ fn listen(
             let (press, queue) = (Rc::clone(&press), queue.clone());
             Box::new(move |_, (x, _)| match press.replace(Press::No) {
                 Press::Brush(_, true) => send(&queue, TimeMsg::Drop),
-                Press::Brush(_, false) => send(&queue, TimeMsg::Seek(x)),
+                Press::Brush(_, false) => send(&queue, TimeMsg::Click(x)),
                 _ => {}
             })
         }));
@@ -506,7 +536,7 @@ fn listen(
         }));
         all.push(Listener::new(target, "wheel", {
             let (queue, plot) = (queue.clone(), plot.clone());
-            move |event| {
+            move |event: Event| {
                 let Some(event) = event.dyn_ref::<WheelEvent>() else { return };
                 event.prevent_default();
                 // Lines and pages are about so many pixels.

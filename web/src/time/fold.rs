@@ -13,8 +13,8 @@ pub struct Subject {
     pub program: Option<Arc<str>>,
     /// How much happened: busy ones get more room.
     pub events: u64,
-    /// Where pages were touched, by address.
-    pub touched: Vec<Range>,
+    /// Where pages were touched, by address, and how often.
+    pub touched: Vec<(Range, u64)>,
     /// Where something was mapped, by address.
     pub mapped: Vec<Range>,
 }
@@ -54,17 +54,21 @@ pub struct Fold {
     pub lanes: Vec<Lane>,
     /// How many rows there are.
     pub rows: usize,
+    /// Bytes a page.
+    pub page_bytes: u64,
     /// For each process its lane, by number.
     index: Vec<(u32, usize)>,
 }
 
-/// A lane has at least so many rows, as long as there is room for all.
-const LANE_ROWS: usize = 4;
+/// A lane has at least so many rows.
+const LANE_ROWS: usize = 3;
+/// There are no more lanes than rows divided by this: the busy ones need room.
+const ROWS_A_LANE: usize = 6;
 
 impl Fold {
     /// Lays out `subjects` on `rows`.
     pub fn new(mut subjects: Vec<Subject>, size: PageSize, rows: usize) -> Self {
-        let room = (rows / LANE_ROWS).max(1);
+        let room = (rows / ROWS_A_LANE).max(1);
         if subjects.len() > room {
             // The busiest keep a lane of their own; the others share the last one.
             let mut busy: Vec<u64> = subjects.iter().map(|s| s.events).collect();
@@ -103,7 +107,7 @@ impl Fold {
         all.extend(rest);
         let gap = if rows > all.len() * 10 { 2 } else { 1 };
         let free = rows.saturating_sub(gap * all.len().saturating_sub(1));
-        let weights: Vec<f64> = all.iter().map(|(s, _)| 1.0 + log2(s.events)).collect();
+        let weights: Vec<f64> = all.iter().map(|(s, _)| 2.0 + super::scale::float(s.events).sqrt()).collect();
         let heights = share_out(&weights, free, LANE_ROWS.min(free / all.len().max(1)));
         let mut lanes = Vec::new();
         let mut row = 0;
@@ -119,7 +123,7 @@ impl Fold {
             .flat_map(|(i, lane)| lane.pids.iter().map(move |pid| (*pid, i)))
             .collect();
         index.sort_unstable();
-        Self { lanes, rows, index }
+        Self { lanes, rows, page_bytes: size.bytes(), index }
     }
 
     /// The number of the lane of a process.
@@ -197,9 +201,13 @@ fn merge(subjects: &[Subject]) -> Subject {
         all.touched.extend(&subject.touched);
         all.mapped.extend(&subject.mapped);
     }
-    for list in [&mut all.touched, &mut all.mapped] {
-        *list = union(list);
-    }
+    all.mapped = union(&all.mapped);
+    let places = union(&all.touched.iter().map(|(range, _)| *range).collect::<Vec<_>>());
+    let times = |place: Range| {
+        let inside = all.touched.iter().filter(|(range, _)| place.contains(range.start()));
+        inside.fold(0u64, |sum, (_, n)| sum.saturating_add(*n))
+    };
+    all.touched = places.into_iter().map(|place| (place, times(place))).collect();
     all
 }
 
@@ -226,6 +234,8 @@ struct Piece {
     end: u64,
     /// Bytes in it that were touched.
     touched: u64,
+    /// How often.
+    times: u64,
 }
 
 /// No lane is made of more pieces.
@@ -233,14 +243,20 @@ const MOST_PIECES: usize = 160;
 
 fn bands(subject: &Subject, size: PageSize, row: usize, rows: usize) -> Vec<Band> {
     let mut pieces = pieces(subject);
-    let few = (rows / 5).clamp(1, MOST_PIECES);
+    // Where there is little room each row is a piece of its own: a row that spans a hole says nothing.
+    let few = (rows / 5).max(rows.min(24)).clamp(1, MOST_PIECES);
     let close = size.bytes().saturating_mul(16);
     // What lies close together is drawn at one scale, and so is what there is no room to tell apart.
     while let Some((at, cost)) = cheapest(&pieces)
         && (pieces.len() > few || cost <= close)
     {
         let (Some(a), Some(b)) = (pieces.get(at).copied(), pieces.get(at + 1).copied()) else { break };
-        let both = Piece { start: a.start, end: b.end, touched: a.touched.saturating_add(b.touched) };
+        let both = Piece {
+            start: a.start,
+            end: b.end,
+            touched: a.touched.saturating_add(b.touched),
+            times: a.times.saturating_add(b.times),
+        };
         pieces.splice(at..=at + 1, [both]);
     }
     let breaks = pieces.windows(2).filter(|w| matches!(w, [a, b] if a.end < b.start)).count();
@@ -269,45 +285,57 @@ fn bands(subject: &Subject, size: PageSize, row: usize, rows: usize) -> Vec<Band
 fn pieces(subject: &Subject) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut touched = subject.touched.iter().peekable();
-    for range in union(&[subject.mapped.as_slice(), subject.touched.as_slice()].concat()) {
+    let all: Vec<Range> =
+        subject.mapped.iter().chain(subject.touched.iter().map(|(range, _)| range)).copied().collect();
+    for range in union(&all) {
         let (mut at, end) = (range.start().0, range.end().0);
-        while let Some(next) = touched.next_if(|t| t.start().0 < end) {
+        while let Some((next, times)) = touched.next_if(|(t, _)| t.start().0 < end) {
             let (from, to) = (next.start().0.max(at), next.end().0.min(end));
             if at < from {
-                out.push(Piece { start: at, end: from, touched: 0 });
+                out.push(Piece { start: at, end: from, touched: 0, times: 0 });
             }
             if from < to {
-                out.push(Piece { start: from, end: to, touched: to - from });
+                out.push(Piece { start: from, end: to, touched: to - from, times: *times });
             }
             at = at.max(to);
         }
         if at < end {
-            out.push(Piece { start: at, end, touched: 0 });
+            out.push(Piece { start: at, end, touched: 0, times: 0 });
         }
     }
     out
 }
 
 /// The neighbours that can be joined at the least cost: bytes that were not touched and get room by it, against those
-/// that were.
+/// that were. Those of which one is far busier than the other come last.
 fn cheapest(pieces: &[Piece]) -> Option<(usize, u64)> {
     let cost = |pair: &[Piece]| match pair {
         [a, b] => {
             let touched = a.touched.saturating_add(b.touched);
             let empty = (b.end - a.start).saturating_sub(touched);
             // Up to an eighth of it may be empty for nothing.
-            if touched == 0 { b.start - a.end } else { empty.saturating_sub(touched / 8) }
+            let cost = if touched == 0 { b.start - a.end } else { empty.saturating_sub(touched / 8) };
+            let density = |p: &Piece| super::scale::float(p.times) / super::scale::float(p.touched.max(1));
+            let (a, b) = (density(a), density(b));
+            let uneven = a.min(b) > 0.0 && a.max(b) > UNEVEN * a.min(b);
+            if uneven { cost.saturating_add(1 << 40) } else { cost }
         }
         _ => u64::MAX,
     };
     pieces.windows(2).map(cost).enumerate().min_by_key(|(_, cost)| *cost)
 }
 
-/// Large stretches get more room, but not by their size: by its magnitude.
+/// What is touched so many times more often than its neighbour, for each page, has a scale of its own.
+const UNEVEN: f64 = 32.0;
+
+/// Large stretches get more room, and busy ones, but by magnitude.
 fn weight(piece: Piece, size: PageSize) -> f64 {
     let pages = (piece.end - piece.start) / size.bytes();
     let touched = piece.touched / size.bytes();
-    if touched == 0 { 0.4 + log2(pages) * 0.04 } else { 1.0 + log2(touched) * 0.8 + log2(pages) * 0.2 }
+    if touched == 0 {
+        return 0.4 + log2(pages) * 0.04;
+    }
+    1.0 + log2(touched) * 0.5 + log2(piece.times) * 0.5 + log2(pages) * 0.15
 }
 
 fn log2(n: u64) -> f64 {

@@ -1,7 +1,7 @@
 //! The picture as pixels: addresses over time, memory over time, faults over time.
 
 use super::Time;
-use super::raster::{COARSE, Column, Mark, Raster, UNMAPPED};
+use super::raster::{COARSE, Column, Found, Mark, UNMAPPED};
 use crate::palette::Rgba;
 use pagescope_shared::model::Totals;
 use pagescope_shared::page::PageState;
@@ -95,7 +95,7 @@ impl Columns {
         let mut columns = Self::default();
         let mut last = None;
         for_columns(time, |at, found| {
-            let counted = found.and_then(|(raster, i)| raster.columns.get(i));
+            let counted = found.and_then(|found| found.column());
             let totals = counted.and_then(|column| column.totals);
             let memory = totals.map(|t| Memory::new(&t, page_bytes)).or_else(|| {
                 let next = samples.partition_point(|s| time.scale.at(s.position, s.time_ns) <= at);
@@ -117,12 +117,12 @@ impl Columns {
 }
 
 /// Calls with the place of each column on the axis, and with what is known of it.
-fn for_columns<'a>(time: &'a Time, mut each: impl FnMut(f64, Option<(&'a Raster, usize)>)) {
+fn for_columns<'a>(time: &'a Time, mut each: impl FnMut(f64, Option<Found<'a>>)) {
     let count = super::scale::float(u64::try_from(time.columns()).unwrap_or(0)).max(1.0);
     let mut middle = 0.5;
     for _ in 0..time.columns() {
         let at = time.place(middle / count);
-        each(at, time.column_at(at));
+        each(at, time.found(at));
         middle += 1.0;
     }
 }
@@ -178,9 +178,7 @@ fn addresses(time: &Time, look: &Look, across: &[usize], height: usize, width: u
         let empty = if lane_ground.get(row).copied().unwrap_or(false) { ground } else { bare };
         let mut carried = 0u8;
         for (cell, column) in line.iter_mut().zip(&found) {
-            let at = column.map(|(raster, i)| (raster, i * raster.rows + row));
-            let shade = at.and_then(|(raster, at)| raster.shade.get(at)).copied().unwrap_or(UNMAPPED);
-            let mark = at.and_then(|(raster, at)| raster.marks.get(at)).copied().unwrap_or(0);
+            let (shade, mark) = column.map_or((UNMAPPED, 0), |found| found.cell(row));
             // A single event is two pixels wide, or it would not be seen from afar.
             let seen = if mark == 0 { carried } else { mark };
             carried = mark;

@@ -125,6 +125,77 @@ pub struct Raster {
     pub marks: Vec<u8>,
 }
 
+/// A raster that was made for another part of the axis, or with other rows: it stands in until there is a better one.
+#[derive(Clone, Debug, Default)]
+pub struct Sketch {
+    /// What it shows.
+    pub raster: Raster,
+    /// Where its addresses stand.
+    pub fold: Rc<Fold>,
+    /// For each row of the picture the one here that shows the same.
+    pub rows: Vec<Option<usize>>,
+}
+
+impl Sketch {
+    /// Of a raster and its fold.
+    pub fn new(raster: Raster, fold: Rc<Fold>) -> Self {
+        Self { raster, fold, rows: Vec::new() }
+    }
+
+    /// Makes it serve for another fold.
+    pub fn serve(&mut self, fold: &Rc<Fold>) {
+        self.rows = if Rc::ptr_eq(fold, &self.fold) {
+            Vec::new()
+        } else {
+            (0..fold.rows).map(|row| self.same(fold, row)).collect()
+        };
+    }
+
+    fn same(&self, fold: &Fold, row: usize) -> Option<usize> {
+        let (lane, range) = fold.at(row)?;
+        let range = range?;
+        let here = self.fold.lanes.get(self.fold.lane_of(*lane.pids.first()?)?)?;
+        let middle = Addr(range.start().0 + range.bytes() / 2);
+        here.row_of(middle).or_else(|| here.rows_of(range).map(|(top, _)| top))
+    }
+}
+
+/// The best that is known of a place on the axis.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    raster: &'a Raster,
+    column: usize,
+    /// The rows of the raster, when they are not those of the picture.
+    rows: Option<&'a [Option<usize>]>,
+}
+
+impl<'a> Found<'a> {
+    /// In a raster, if it has the place; rows that are empty are those of the picture.
+    pub fn in_raster(raster: &'a Raster, rows: &'a [Option<usize>], at: f64) -> Option<Self> {
+        let rows = Some(rows).filter(|rows| !rows.is_empty());
+        Some(Self { raster, column: raster.column_at(at)?, rows })
+    }
+
+    /// What is known of the stretch of time.
+    pub fn column(&self) -> Option<&'a Column> {
+        self.raster.columns.get(self.column)
+    }
+
+    /// What stands at a row, and what happened there.
+    pub fn cell(&self, row: usize) -> (u8, u8) {
+        let row = match self.rows {
+            None => row,
+            Some(rows) => match rows.get(row).copied().flatten() {
+                Some(row) => row,
+                None => return (UNMAPPED, 0),
+            },
+        };
+        let at = self.column * self.raster.rows + row;
+        let of = |cells: &[u8]| cells.get(at).copied().unwrap_or(0);
+        (of(&self.raster.shade), of(&self.raster.marks))
+    }
+}
+
 impl Raster {
     fn new(window: (f64, f64), columns: usize, rows: usize) -> Self {
         Self {
@@ -210,7 +281,8 @@ pub struct Fill {
     /// As far as it has come.
     pub raster: Raster,
     scale: Rc<TimeScale>,
-    fold: Rc<Fold>,
+    /// Where addresses stand.
+    pub fold: Rc<Fold>,
     /// Taken out while it calls back.
     walk: Option<Walk>,
     /// Events could not be read: it waits.

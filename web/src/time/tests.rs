@@ -135,7 +135,7 @@ fn holes_take_no_room_and_nothing_else_is_left_out() {
     let subject = Subject {
         pid: 7,
         events: 100,
-        touched: vec![range(1000, 1), range(1 << 35, 10), range((1 << 35) + 5000, 1)],
+        touched: vec![(range(1000, 1), 1), (range(1 << 35, 10), 10), (range((1 << 35) + 5000, 1), 90_000)],
         mapped: vec![range(1000, 4), range(1 << 35, 10_000), range(1 << 36, 1 << 28)],
         ..Subject::default()
     };
@@ -144,7 +144,7 @@ fn holes_take_no_room_and_nothing_else_is_left_out() {
         let lane = &fold.lanes[0];
         let last = lane.bands.first().unwrap();
         assert!(last.row + last.rows <= rows, "{rows}: {lane:?}");
-        for one in subject.touched.iter().chain(&subject.mapped) {
+        for one in subject.touched.iter().map(|(range, _)| range).chain(&subject.mapped) {
             let (top, low) = lane.rows_of(*one).unwrap();
             assert!(top <= low && low < rows);
             for addr in [one.start(), Addr(one.end().0 - 1)] {
@@ -165,13 +165,32 @@ fn holes_take_no_room_and_nothing_else_is_left_out() {
     }
 }
 
+/// What a picture of one part shows as a sketch in another one, with other rows, is what was counted there.
+#[test]
+fn a_sketch_shows_the_same_addresses() {
+    let timeline = timeline(&trace(8));
+    let mut time = counted(&timeline, (200, 60));
+    time.update(Msg::Room(300, 200));
+    time.work(&timeline, 1, 0);
+    assert!(!time.is_exact());
+    let sketched: Vec<u8> =
+        (0..200).map(|row| time.found(time.scale.length()).unwrap().cell(row).0).collect();
+    count(&mut time, &timeline);
+    assert!(time.is_exact());
+    for (row, sketched) in sketched.into_iter().enumerate() {
+        let exact = time.found(time.scale.length()).unwrap().cell(row).0;
+        assert_eq!(sketched, exact, "{row}");
+    }
+    assert!(time.counted().shade.iter().any(|s| *s > super::raster::STATES));
+}
+
 #[test]
 fn many_processes_share_a_lane_and_none_vanishes() {
     for (processes, rows) in [(1u32, 100usize), (5, 100), (50, 100), (3000, 100), (3000, 6)] {
         let subjects = (1..=processes).map(|pid| Subject {
             pid,
             events: u64::from(pid % 17) + 1,
-            touched: vec![range(u64::from(pid) * 100, 3)],
+            touched: vec![(range(u64::from(pid) * 100, 3), 5)],
             ..Subject::default()
         });
         let fold = Fold::new(subjects.collect(), PageSize::FOUR_KIB, rows);
@@ -200,13 +219,13 @@ fn every_fault_is_counted_at_every_scale() {
             count(&mut time, &timeline);
             assert!(time.is_exact());
             let sum = |time: &Time| -> (u64, u64) {
-                let raster = time.column_at(0.0).unwrap().0;
+                let raster = time.counted();
                 let faults = raster.columns.iter().map(super::raster::Column::faults).sum();
                 (faults, raster.columns.iter().map(|c| c.events).sum())
             };
             assert_eq!(sum(&time), (64 * 3, 65 * 3), "{room:?} {pace:?}");
             // What led to a page of its own is one, wherever it stands.
-            let raster = time.column_at(0.0).unwrap().0;
+            let raster = time.counted();
             let private: u32 = raster.columns.iter().map(|c| c.marks[Mark::Private as usize]).sum();
             assert_eq!(private, 64 * 3);
             // Half of the events: the gap is at least as long as they are.
@@ -220,7 +239,7 @@ fn every_fault_is_counted_at_every_scale() {
                     matches!(event.kind, EventKind::Fault(_)) && from <= at && at <= to
                 })
                 .count();
-            let raster = time.column_at(from).unwrap().0;
+            let raster = time.counted();
             let faults: u64 = raster.columns.iter().map(super::raster::Column::faults).sum();
             assert_eq!(faults, u64::try_from(expected).unwrap(), "{room:?} {pace:?}");
         }
@@ -232,7 +251,7 @@ fn every_fault_is_counted_at_every_scale() {
 fn pixels_are_what_the_world_was() {
     let mut timeline = timeline(&trace(2));
     let time = counted(&timeline, (500, 80));
-    let raster = time.column_at(0.0).unwrap().0;
+    let raster = time.counted();
     let rows: Vec<_> = (0..80).filter_map(|row| Some((row, time.fold.at(row)?))).collect();
     let mut seen = 0;
     for column in [0usize, 5, 7, 8, 14, 100, 499] {

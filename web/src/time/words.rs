@@ -2,7 +2,7 @@
 
 use super::Time;
 use super::paint::{Columns, axis_top};
-use super::raster::Mark;
+use super::raster::{COARSE, Mark, STATES, UNMAPPED};
 use super::scale::{Place, TimeScale, duration, ticks, time_text};
 use crate::format::{count, grouped, size};
 use pagescope_shared::page::PageState;
@@ -50,8 +50,10 @@ pub struct LaneLabel {
 pub struct Words {
     /// Along the axis.
     pub ticks: Vec<At>,
-    /// Idle times that are cut short.
-    pub cuts: Vec<At>,
+    /// Idle times that are cut short: from where to where.
+    pub cuts: Vec<(f64, f64)>,
+    /// How long some of them were: those for which there is room.
+    pub cut_labels: Vec<At>,
     /// Steps and markers.
     pub flags: Vec<Flag>,
     /// Processes.
@@ -73,12 +75,24 @@ const FLAGS: usize = 300;
 pub fn words(time: &Time, timeline: &Timeline, columns: &Columns, most_ticks: usize) -> Words {
     let shown = time.shown();
     let inside = |at: f64| (-0.001..=1.001).contains(&at);
+    let cuts =
+        time.scale.cuts().iter().map(|cut| (time.part(cut.at.0), time.part(cut.at.1), cut.ns.1 - cut.ns.0));
+    let cuts: Vec<_> = cuts.filter(|(from, to, _)| inside(*from) || inside(*to)).take(FLAGS).collect();
+    // The longest are named first; no two texts stand in one another's way.
+    let apart = 1.0 / super::scale::float(u64::try_from(most_ticks.max(1)).unwrap_or(1));
+    let mut cut_labels: Vec<At> = Vec::new();
+    let mut longest = cuts.clone();
+    longest.sort_by(|a, b| b.2.total_cmp(&a.2));
+    for (from, to, ns) in longest {
+        let part = f64::midpoint(from, to);
+        if cut_labels.iter().all(|other| (other.part - part).abs() > apart) {
+            cut_labels.push(At { part, text: format!("{} idle", duration(ns, ns / 20.0)) });
+        }
+    }
     let ticks = ticks(&time.scale, shown, most_ticks).into_iter();
-    let ticks = ticks.map(|(at, text)| At { part: time.part(at), text }).filter(|t| inside(t.part)).collect();
-    let cuts = time.scale.cuts().iter().map(|cut| At {
-        part: time.part(f64::midpoint(cut.at.0, cut.at.1)),
-        text: time_text(cut.ns.1 - cut.ns.0),
-    });
+    let ticks = ticks.map(|(at, text)| At { part: time.part(at), text });
+    let free = |tick: &At| cut_labels.iter().all(|cut| (cut.part - tick.part).abs() > apart * 0.8);
+    let ticks = ticks.filter(|t| inside(t.part) && free(t)).collect();
     let reach = timeline.reach();
     let flag = |marker: bool| {
         move |marked: &Marked| Flag {
@@ -91,7 +105,8 @@ pub fn words(time: &Time, timeline: &Timeline, columns: &Columns, most_ticks: us
     let flags = reach.steps().iter().map(flag(false)).chain(reach.markers().iter().map(flag(true)));
     Words {
         ticks,
-        cuts: cuts.filter(|cut| inside(cut.part)).take(FLAGS).collect(),
+        cuts: cuts.iter().map(|(from, to, _)| (*from, *to)).collect(),
+        cut_labels,
         flags: flags.filter(|flag| inside(flag.part)).take(FLAGS).collect(),
         lanes: lanes(time, timeline),
         resident: size(axis_top(columns.most.0)),
@@ -192,10 +207,10 @@ pub fn tip(time: &Time, timeline: &Timeline) -> Option<Vec<String>> {
             if lane.pids.len() == 1 { lane.label.clone() } else { format!("process {pid} and others") };
         lines.push(format!("{} · {what}", range.start()));
     }
-    if let Some((raster, i)) = time.column_at(at) {
-        let column = raster.columns.get(i)?;
-        if let Some(code) = state_at(time, raster, i) {
-            lines.push(code.to_owned());
+    if let Some(found) = time.found(at) {
+        let column = found.column()?;
+        if let Some((_, y)) = time.pointer.filter(|(_, y)| (0.0..=1.0).contains(y)) {
+            lines.extend(state_text(found.cell(time.row(y)).0).map(str::to_owned));
         }
         let mut parts = Vec::new();
         let faults = column.faults();
@@ -231,12 +246,10 @@ pub fn tip(time: &Time, timeline: &Timeline) -> Option<Vec<String>> {
     Some(lines)
 }
 
-fn state_at(time: &Time, raster: &super::raster::Raster, column: usize) -> Option<&'static str> {
-    let (_, y) = time.pointer.filter(|(_, y)| (0.0..=1.0).contains(y))?;
-    let code = *raster.shade.get(column * raster.rows + time.row(y))?;
+fn state_text(code: u8) -> Option<&'static str> {
     match code {
-        super::raster::UNMAPPED => Some("not mapped"),
-        super::raster::COARSE => Some("something happened here"),
-        code => PageState::ALL.get(usize::from(code - super::raster::STATES)).map(|state| state.label()),
+        UNMAPPED => Some("not mapped"),
+        COARSE => Some("something happened here"),
+        code => PageState::ALL.get(usize::from(code - STATES)).map(|state| state.label()),
     }
 }
