@@ -59,6 +59,10 @@ const AT_LEAST: Duration = Duration::from_millis(200);
 /// After so long the program is served again.
 const SLICE: Duration = Duration::from_millis(5);
 
+/// Looking at pages before they go costs one part of so many of the time, but for this long at once.
+const SHARE_BEFORE: u32 = 100;
+const AT_ONCE: Duration = Duration::from_millis(10);
+
 /// Whose turn it is, and when.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -68,12 +72,14 @@ pub(super) struct Schedule {
     waiting: Vec<u32>,
     /// When a program that stands in a call may be compared with the model again.
     compare: Instant,
+    /// The moment at which all looks so far, at pages before they went, are paid off.
+    paid_off: Instant,
 }
 
 impl Schedule {
     pub(super) fn new(every: Every) -> Self {
         let now = Instant::now();
-        Self { every, due: now + AT_LEAST, waiting: Vec::new(), compare: now + AT_LEAST }
+        Self { every, due: now + AT_LEAST, waiting: Vec::new(), compare: now + AT_LEAST, paid_off: now }
     }
 
     /// Whether pages are looked at while the program runs.
@@ -111,6 +117,20 @@ impl Schedule {
         Ok(())
     }
 
+    /// Whether pages are looked at before they go; then [`Self::looked_before`] is to be called.
+    pub(super) fn may_look_before(&self) -> bool {
+        match self.every {
+            Every::Never => false,
+            Every::Fixed(_) => true,
+            Every::Adaptive => self.paid_off <= Instant::now() + AT_ONCE * SHARE_BEFORE,
+        }
+    }
+
+    pub(super) fn looked_before(&mut self, since: Instant) {
+        let now = Instant::now();
+        self.paid_off = self.paid_off.max(now) + (now - since) * SHARE_BEFORE;
+    }
+
     /// Whether a program that stands anyway is to be compared; then `done` is to be called.
     pub(super) fn may_compare(&self) -> bool {
         self.looks() && self.compare <= Instant::now()
@@ -124,6 +144,21 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_looks_before_pages_go_may_cost() {
+        let begun = Instant::now();
+        let mut schedule = Schedule::new(Every::Adaptive);
+        assert!(schedule.may_look_before());
+        schedule.looked_before(begun - AT_ONCE / 2);
+        assert!(schedule.may_look_before());
+        schedule.looked_before(begun - AT_ONCE);
+        assert!(!schedule.may_look_before());
+        let mut always = Schedule::new(Every::Fixed(AT_ONCE));
+        always.looked_before(begun - 10 * AT_ONCE);
+        assert!(always.may_look_before());
+        assert!(!Schedule::new(Every::Never).may_look_before());
+    }
 
     #[test]
     fn durations() {

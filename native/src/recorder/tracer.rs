@@ -122,7 +122,7 @@ impl Tracer {
         loop {
             match trace::next_stop() {
                 Ok(Some((tid, stop))) => self.stopped(tid, stop)?,
-                // A ring is half full, or nothing has happened for a while.
+                // There is much in a ring, or nothing has happened for a while.
                 Ok(None) => self.settle(Stands::Nobody)?,
                 // ECHILD: all are gone.
                 Err(_) => break,
@@ -297,7 +297,8 @@ impl Tracer {
         let (brk, borrows, alone) =
             self.processes.get(&pid).map_or((0, false, true), |p| (p.brk, p.borrows, p.threads <= 1));
         let exec = calls::is_exec(call);
-        let taken = calls::takes_away(call, brk, self.session.page_size()).filter(|_| self.schedule.looks());
+        let looks = if exec { self.schedule.looks() } else { self.schedule.may_look_before() };
+        let taken = calls::takes_away(call, brk, self.session.page_size()).filter(|_| looks);
         // Who execs after vfork gives nothing up but what it had borrowed.
         let taken = taken.filter(|_| !(exec && borrows));
         let compare = !borrows && (exec || self.schedule.may_compare());
@@ -311,10 +312,11 @@ impl Tracer {
             self.session.compare(pid, thread)?;
             self.schedule.compared(since);
         }
-        match taken {
-            Some(taken) => self.session.look(pid, thread, taken, alone && !borrows),
-            None => Ok(()),
-        }
+        let Some(taken) = taken else { return Ok(()) };
+        let since = Instant::now();
+        self.session.look(pid, thread, taken, alone && !borrows)?;
+        self.schedule.looked_before(since);
+        Ok(())
     }
 
     /// Looks at the pages of programs that run.

@@ -37,10 +37,10 @@ impl FaultRings {
             attr.set_exclude_kernel(u64::from(!kernel_too));
             [Wanted { attr, filter: None }]
         };
-        match Rings::open(tids, &wanted(true), LARGEST_RING) {
+        match Rings::open(tids, &wanted(true), LARGEST_RING, LARGEST_RING) {
             // perf_event_paranoid 2: its own touches only.
             Err(e) if e.raw_os_error() == Some(libc::EACCES) => {
-                Rings::open(tids, &wanted(false), LARGEST_RING).map(Self)
+                Rings::open(tids, &wanted(false), LARGEST_RING, LARGEST_RING).map(Self)
             }
             other => other.map(Self),
         }

@@ -39,11 +39,12 @@ struct Ring {
 
 impl Rings {
     /// One ring for each CPU, of `largest` bytes at most, for these events of these threads and of all that they make.
+    /// `wake_up` bytes are worth waking up for, if that is less than half a ring.
     ///
     /// # Errors
     /// `EACCES` where /proc/sys/kernel/perf_event_paranoid or a policy forbids it; `ENOENT` without such events; `EMFILE`
     /// for more threads than there may be descriptors.
-    pub(crate) fn open(tids: &[i32], events: &[Wanted], largest: usize) -> io::Result<Self> {
+    pub(crate) fn open(tids: &[i32], events: &[Wanted], largest: usize, wake_up: usize) -> io::Result<Self> {
         // SAFETY: it takes a number.
         let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
         let cpus = usize::try_from(cpus).unwrap_or(1).max(1);
@@ -51,7 +52,7 @@ impl Rings {
         let size = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
         let mut rings = Vec::new();
         for cpu in 0..cpus {
-            match Ring::open(tids, events, i32::try_from(cpu).unwrap_or(0), size) {
+            match Ring::open(tids, events, i32::try_from(cpu).unwrap_or(0), (size, wake_up)) {
                 Ok(ring) => rings.push(ring),
                 // This one is switched off.
                 Err(e) if e.raw_os_error() == Some(libc::ENODEV) => {}
@@ -61,7 +62,7 @@ impl Rings {
         Ok(Self { rings })
     }
 
-    /// Interrupts the calling thread with SIGIO whenever a ring is half full, from a thread of its own that ends with the
+    /// Interrupts the calling thread with SIGIO whenever there is much in a ring, from a thread of its own that ends with the
     /// program. (Signals of the event itself would come with every single sample.)
     pub(crate) fn interrupt_when_full(&self) -> io::Result<()> {
         let fds: io::Result<Vec<OwnedFd>> = self.rings.iter().map(|ring| ring.event.try_clone()).collect();
@@ -93,6 +94,21 @@ impl Rings {
         self.rings.iter().map(Ring::fill).max().unwrap_or(0)
     }
 
+    /// For events that the kernel takes long to take apart (tens of milliseconds for each tracepoint): a process that
+    /// nobody waits for holds them a moment longer than this one, and has them taken apart.
+    pub(crate) fn leave_behind(&self) {
+        // SAFETY: the child calls nothing but system calls. It ends by `_exit`, which closes what is left.
+        unsafe {
+            if libc::fork() == 0 {
+                // Whoever reads what we write need not wait for it.
+                for fd in 0..3 {
+                    libc::close(fd);
+                }
+                libc::_exit(0);
+            }
+        }
+    }
+
     /// Takes the records that came since the last call, ring by ring: the type of each, and its body.
     pub(crate) fn drain(&mut self, to: &mut dyn FnMut(u32, &[u8])) {
         for ring in &mut self.rings {
@@ -102,11 +118,16 @@ impl Rings {
 }
 
 impl Ring {
-    fn open(tids: &[i32], events: &[Wanted], cpu: i32, mut size: usize) -> io::Result<Self> {
+    fn open(
+        tids: &[i32],
+        events: &[Wanted],
+        cpu: i32,
+        (mut size, wake_up): (usize, usize),
+    ) -> io::Result<Self> {
         let mut all = tids.iter().flat_map(|tid| events.iter().map(move |event| (*tid, event)));
         let (tid, wanted) = all.next().ok_or(io::ErrorKind::InvalidInput)?;
         let (event, base) = loop {
-            match Self::begin(tid, cpu, wanted, size) {
+            match Self::begin(tid, cpu, wanted, (size, wake_up)) {
                 // perf_event_mlock_kb: less memory for those without privilege.
                 Err(e)
                     if matches!(e.raw_os_error(), Some(libc::EPERM | libc::ENOMEM))
@@ -134,10 +155,16 @@ impl Ring {
         Ok(Self { event, _others: others, base, data: size, record: Vec::new() })
     }
 
-    fn begin(tid: i32, cpu: i32, wanted: &Wanted, size: usize) -> io::Result<(OwnedFd, NonNull<u8>)> {
+    fn begin(
+        tid: i32,
+        cpu: i32,
+        wanted: &Wanted,
+        (size, wake_up): (usize, usize),
+    ) -> io::Result<(OwnedFd, NonNull<u8>)> {
         let mut wanted = wanted.clone();
         wanted.attr.set_watermark(1);
-        wanted.attr.__bindgen_anon_2.wakeup_watermark = u32::try_from(size / 2).unwrap_or(u32::MAX);
+        wanted.attr.__bindgen_anon_2.wakeup_watermark =
+            u32::try_from(wake_up.min(size / 2)).unwrap_or(u32::MAX);
         let event = open(tid, cpu, &wanted)?;
         // SAFETY: the mapping is made by the kernel, of the size that is kept.
         let base = unsafe {

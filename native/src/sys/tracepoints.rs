@@ -46,6 +46,8 @@ pub(crate) struct FileMapping {
 }
 
 const LARGEST_RING: usize = 8 << 20;
+/// What is left when the program ends is soon read.
+const WAKE_UP: usize = 512 << 10;
 /// Where the kernel's own addresses begin.
 const KERNEL: u64 = 1 << 63;
 
@@ -69,8 +71,7 @@ impl CallRings {
         let point = |name| tracefs.tracepoint(name);
         let (enter, exit) = (point("raw_syscalls/sys_enter")?, point("raw_syscalls/sys_exit")?);
         let (user, kernel) = (point("exceptions/page_fault_user")?, point("exceptions/page_fault_kernel")?);
-        let ours = calls.iter().map(|number| format!("id == {number}")).collect::<Vec<_>>().join(" || ");
-        let ours = CString::new(ours)?;
+        let ours = CString::new(one_of(calls))?;
         let wanted = |point: &Tracepoint, filter: Option<&CString>| {
             let mut attr = attributes(PERF_TYPE_TRACEPOINT, point.id.into(), from_exec);
             attr.sample_type |= u64::from(PERF_SAMPLE_RAW);
@@ -92,7 +93,7 @@ impl CallRings {
         ];
         let fault = (user.offset("address")?, user.offset("ip")?, user.offset("error_code")?);
         Ok(Self {
-            rings: Rings::open(tids, &events, LARGEST_RING)?,
+            rings: Rings::open(tids, &events, LARGEST_RING, WAKE_UP)?,
             begins: (enter.id, enter.offset("id")?, enter.offset("args")?),
             ends: (exit.id, exit.offset("id")?, exit.offset("ret")?),
             faults: [user.id, kernel.id],
@@ -122,6 +123,38 @@ impl CallRings {
         });
         lost
     }
+}
+
+impl Drop for CallRings {
+    fn drop(&mut self) {
+        self.rings.leave_behind();
+    }
+}
+
+/// A filter that `id` passes when it is one of these numbers. It is asked at every call that the program makes: so it
+/// halves what is left again and again.
+fn one_of(numbers: &[i64]) -> String {
+    fn halved(ranges: &[(i64, i64)]) -> String {
+        let (left, right) = ranges.split_at(ranges.len() / 2);
+        match (left, right) {
+            ([], [(one, same)]) if one == same => format!("id == {one}"),
+            ([], [(first, last)]) => format!("(id >= {first} && id <= {last})"),
+            (_, [(middle, _), ..]) => {
+                format!("((id < {middle} && {}) || (id >= {middle} && {}))", halved(left), halved(right))
+            }
+            (_, []) => "id == -1".to_owned(),
+        }
+    }
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    halved(&ranges)
 }
 
 fn narrow(record: &[u8], at: usize) -> Option<u32> {
@@ -184,4 +217,18 @@ fn mapped(record: &[u8]) -> Option<Record> {
         time_ns: number::<8>(record, end + 8)?,
         what,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_halves_what_is_left() {
+        assert_eq!(one_of(&[7]), "id == 7");
+        assert_eq!(
+            one_of(&[11, 59, 10, 9]),
+            "((id < 59 && (id >= 9 && id <= 11)) || (id >= 59 && id == 59))"
+        );
+    }
 }
