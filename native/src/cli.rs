@@ -136,6 +136,9 @@ Examples:
 enum Lesson {
     /// List the lessons
     List,
+    /// Do what a lesson asks for
+    #[command(hide = true)]
+    Act,
     /// Perform a lesson for real and record what the kernel did
     #[command(after_help = RUN_EXAMPLES)]
     Run {
@@ -164,10 +167,10 @@ pub(crate) fn run() -> Result<u8> {
     match Cli::parse().command {
         Command::Record(options) => return recorder::record(&options),
         Command::Lesson(Lesson::List) => {
-            let lines: String =
-                lesson::LESSONS.iter().map(|l| format!("{:<10} {}\n", l.name, l.title)).collect();
+            let lines: String = lesson::LESSONS.iter().map(lesson::Lesson::listed).collect();
             print(lines.as_bytes())
         }
+        Command::Lesson(Lesson::Act) => lesson::act(),
         Command::Lesson(Lesson::Run { name, output }) => {
             let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;
             lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))

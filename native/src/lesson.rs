@@ -1,11 +1,17 @@
 //! Lessons: short programs that use memory for real and record what the kernel made of it.
 
 mod calls;
+mod course;
 mod hello;
+mod play;
 mod stage;
+mod troupe;
+mod words;
 
+use crate::sys;
 use crate::trace_file::{TraceFile, is_stdout};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use play::Play;
 use stage::Stage;
 use std::io::Write;
 use std::path::Path;
@@ -16,15 +22,45 @@ pub(crate) struct Lesson {
     pub(crate) name: &'static str,
     /// Its title.
     pub(crate) title: &'static str,
+    /// What it is about, in one line.
+    pub(crate) line: &'static str,
     /// The file name of the C program that does the same.
     source_name: &'static str,
     /// That program.
     source: &'static str,
-    perform: fn(&mut Stage<'_>) -> Result<()>,
+    /// Why it cannot be performed on this machine.
+    pub(crate) needs: fn() -> Result<(), String>,
+    perform: Perform,
 }
 
-/// All lessons, the first one first.
-pub(crate) static LESSONS: &[Lesson] = &[hello::LESSON];
+impl Lesson {
+    /// What the list of lessons says of it.
+    pub(crate) fn listed(&self) -> String {
+        let Self { name, title, line, .. } = self;
+        let mut text = format!("{name:<17} {title}\n{:17} {line}\n", "");
+        if let Err(why) = (self.needs)() {
+            text.push_str(&format!("{:17} Not on this machine: {why}\n", ""));
+        }
+        text
+    }
+}
+
+/// Who performs a lesson.
+enum Perform {
+    /// This process.
+    Here(fn(&mut Stage<'_>) -> Result<()>),
+    /// Processes of its own.
+    Apart(fn(&mut Play<'_>) -> Result<()>),
+}
+
+/// Of a lesson that needs nothing but Linux.
+#[expect(clippy::unnecessary_wraps, reason = "others need more")]
+fn everywhere() -> Result<(), String> {
+    Ok(())
+}
+
+/// All lessons, in the order of the course.
+pub(crate) static LESSONS: &[Lesson] = course::COURSE;
 
 /// The lesson called `name`.
 pub(crate) fn find(name: &str) -> Option<&'static Lesson> {
@@ -37,6 +73,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Lesson> {
 /// When a call fails that the lesson needs, or something cannot be written. In the first case the trace is whole all
 /// the same, and shows the failure.
 pub(crate) fn run(lesson: &Lesson, path: &Path) -> Result<()> {
+    (lesson.needs)().map_err(|why| anyhow!("{} cannot be performed here: {why}", lesson.name))?;
     let trace = TraceFile::create(path)?;
     let mut stdout = std::io::stdout();
     let mut stderr = std::io::stderr();
@@ -51,8 +88,16 @@ pub(crate) fn run(lesson: &Lesson, path: &Path) -> Result<()> {
 
 /// Returns the number of events.
 fn perform(lesson: &Lesson, trace: TraceFile, out: &mut dyn Write) -> Result<u64> {
-    let mut stage = Stage::open(lesson, trace, out)?;
-    let performed = (lesson.perform)(&mut stage);
+    let (performed, stage) = match lesson.perform {
+        Perform::Here(perform) => {
+            let mut stage = Stage::open(lesson, trace, out)?;
+            (perform(&mut stage), stage)
+        }
+        Perform::Apart(perform) => {
+            let mut play = Play::begin(lesson.name, Stage::bare(lesson, trace, out)?)?;
+            (perform(&mut play).with_context(|| play.place()), play.end())
+        }
+    };
     match (performed, stage.is_broken()) {
         // The end of a trace that cannot be written is not news.
         (Err(error), true) => Err(error),
@@ -62,4 +107,9 @@ fn perform(lesson: &Lesson, trace: TraceFile, out: &mut dyn Write) -> Result<u64
         },
         (Ok(()), _) => stage.finish().context("the lesson was performed, but not recorded"),
     }
+}
+
+/// Performs what a lesson asks for, in a process of its own: see [`sys::act`].
+pub(crate) fn act() -> ! {
+    sys::act()
 }

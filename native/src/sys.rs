@@ -1,6 +1,7 @@
 //! The kernel's own interfaces: the only place with `unsafe` code.
 #![allow(unsafe_code)]
 
+mod actor;
 mod errno;
 mod faults;
 mod mapped;
@@ -11,10 +12,12 @@ mod ring;
 mod scan;
 pub(crate) mod signals;
 mod spawn;
+mod touch;
 pub(crate) mod trace;
 mod tracefs;
 mod tracepoints;
 
+pub(crate) use actor::{ANSWER_BYTES, Answer, Deed, REQUEST_BYTES, Request, act};
 pub(crate) use errno::{description, name};
 pub(crate) use faults::{FaultRings, FaultSample};
 pub(crate) use mapped::Mapped;
@@ -23,6 +26,7 @@ pub(crate) use mapping_at::mapping_at;
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
 pub(crate) use scan::{Categories, Region, pagemap_scan};
 pub(crate) use spawn::{Instruction, spawn_suspended};
+pub(crate) use touch::Hit;
 pub(crate) use tracepoints::{CallRings, FileMapping, Record, What};
 
 use pagescope_shared::addr::{AddrError, PageSize};
@@ -33,11 +37,6 @@ use pagescope_shared::addr::{AddrError, PageSize};
 /// When the kernel names a size that no page has.
 pub(crate) fn page_size() -> Result<PageSize, AddrError> {
     PageSize::try_from(to_u64(rustix::param::page_size()))
-}
-
-/// The number of the calling thread: see gettid(2).
-pub(crate) fn thread_id() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 /// Lossless: no address of Linux is wider than 64 bits.

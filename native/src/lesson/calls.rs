@@ -110,7 +110,7 @@ fn difference(before: &[Mapping], after: &[Mapping], within: Range) -> Option<Ra
 }
 
 /// The parts of `range` before and after `hole`.
-fn without(range: Range, hole: Range) -> impl Iterator<Item = Range> {
+pub(super) fn without(range: Range, hole: Range) -> impl Iterator<Item = Range> {
     let before = Range::new(range.start(), range.end().min(hole.start()));
     let after = Range::new(range.start().max(hole.end()), range.end());
     [before, after].into_iter().flatten()

@@ -1,7 +1,8 @@
 //! `hello`: one page, asked for, written, read and given back.
 
-use super::Lesson;
 use super::stage::Stage;
+use super::words::grouped;
+use super::{Lesson, Perform, everywhere};
 use anyhow::{Result, bail};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::mapping::Mapping;
@@ -9,9 +10,11 @@ use pagescope_shared::mapping::Mapping;
 pub(super) const LESSON: Lesson = Lesson {
     name: "hello",
     title: "What is mmap?",
+    line: "One page of memory: asked for, written, read and given back.",
     source_name: "hello.c",
     source: include_str!("../../lessons/hello.c"),
-    perform,
+    needs: everywhere,
+    perform: Perform::Here(perform),
 };
 
 /// With its NUL, as C has it.
@@ -114,19 +117,6 @@ fn check_gone(mappings: &[Mapping], page: Range) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// 4096 as "4,096".
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -22,27 +22,20 @@ pub(crate) struct Stage<'a> {
     page_size: PageSize,
     /// `None` where the kernel shows no page states.
     observer: Option<Observer>,
+    /// Whose trace it is.
+    pid: u32,
     started: Instant,
+    /// When the last event was, in nanoseconds since the start.
+    now_ns: u64,
     next_seq: u64,
 }
 
 impl<'a> Stage<'a> {
     /// Opens the trace with the header and the `start` of this process.
     pub(super) fn open(lesson: &'a Lesson, trace: TraceFile, out: &'a mut dyn Write) -> Result<Self> {
-        let page_size = sys::page_size()?;
-        let observer = match Observer::of_this_process(page_size) {
-            Ok(observer) => Some(observer),
-            Err(error) => {
-                eprintln!("warning: the trace will hold no page states: {error:#}");
-                None
-            }
-        };
-        let started = Instant::now();
-        let mut stage = Self { lesson, trace, out, page_size, observer, started, next_seq: 0 };
+        let mut stage = Self::bare(lesson, trace, out)?;
         stage.rehearse()?;
-        stage.started = Instant::now();
-
-        stage.trace.header(&stage.header())?;
+        stage.begin(std::process::id(), &[])?;
         let exe = std::env::current_exe().context("cannot tell the program's own path")?;
         stage.emit(EventKind::Start(Box::new(Start {
             exe: exe.to_string_lossy().into_owned(),
@@ -51,18 +44,49 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
+    /// A stage with nothing on it.
+    pub(super) fn bare(lesson: &'a Lesson, trace: TraceFile, out: &'a mut dyn Write) -> Result<Self> {
+        let page_size = sys::page_size()?;
+        let observer = match Observer::of_this_process(page_size) {
+            Ok(observer) => Some(observer),
+            Err(error) => {
+                eprintln!("warning: the trace will hold no page states: {error:#}");
+                None
+            }
+        };
+        Ok(Self {
+            lesson,
+            trace,
+            out,
+            page_size,
+            observer,
+            pid: std::process::id(),
+            started: Instant::now(),
+            now_ns: 0,
+            next_seq: 0,
+        })
+    }
+
+    /// Time begins, for process `pid`: writes the header.
+    pub(super) fn begin(&mut self, pid: u32, more: &[Capability]) -> Result<()> {
+        self.pid = pid;
+        self.started = Instant::now();
+        self.trace.header(&self.header(more))
+    }
+
     /// Does once, for nothing, what needs the most memory: the heap grows now, and not between the snapshots that
     /// are recorded.
     fn rehearse(&self) -> Result<()> {
         let snapshot = self.look_at_everything()?;
         let as_held_later = (snapshot.mappings.clone(), own_mappings()?);
-        event_line(&self.event(EventKind::Snapshot(Box::new(snapshot))))?;
+        event_line(&self.event(std::process::id(), EventKind::Snapshot(Box::new(snapshot))))?;
         drop(as_held_later);
         Ok(())
     }
 
-    fn header(&self) -> Header {
+    fn header(&self, more: &[Capability]) -> Header {
         let mut capabilities = vec![Capability::Calls, Capability::Contents];
+        capabilities.extend_from_slice(more);
         if let Some(observer) = &self.observer {
             capabilities.push(Capability::PageStates);
             capabilities.extend(observer.shows_frames().then_some(Capability::Frames));
@@ -98,6 +122,11 @@ impl<'a> Stage<'a> {
         self.page_size
     }
 
+    /// What looks at pages, where the kernel lets it.
+    pub(super) fn observer(&self) -> Option<&Observer> {
+        self.observer.as_ref()
+    }
+
     /// Whether the trace can no longer be written.
     pub(super) fn is_broken(&self) -> bool {
         self.trace.is_broken()
@@ -105,17 +134,17 @@ impl<'a> Stage<'a> {
 
     /// Begins the step that is about the line of the C program with `marker` in it.
     pub(super) fn step(&mut self, marker: &str, title: &str, text: String, note: &str) -> Result<()> {
-        let line = line_with(self.lesson.source, marker)
-            .with_context(|| format!("{} has no line with {marker:?}", self.lesson.source_name))?;
-        let step = Step {
-            title: title.to_owned(),
-            text,
-            line,
-            note: note.to_owned(),
-            question: None,
-            man: Vec::new(),
-        };
+        let line = self.line_with(marker)?;
+        let (title, note) = (title.to_owned(), note.to_owned());
+        let step = Step { title, text, line, note, question: None, man: Vec::new() };
         self.emit(EventKind::Step(Box::new(step)))
+    }
+
+    /// The number, from 1, of the line of the C program in which `marker` begins.
+    pub(super) fn line_with(&self, marker: &str) -> Result<u32> {
+        let before = self.lesson.source.split_once(marker).map(|(before, _)| before);
+        let before = before.with_context(|| format!("{} has no {marker:?}", self.lesson.source_name))?;
+        Ok(u32::try_from(before.matches('\n').count())?.saturating_add(1))
     }
 
     /// Prints a line of the lesson's own.
@@ -151,16 +180,31 @@ impl<'a> Stage<'a> {
 
     /// Records that `kind` happened now.
     pub(super) fn emit(&mut self, kind: EventKind) -> Result<()> {
-        let event = self.event(kind);
-        self.trace.event(&event)?;
+        let event = self.event(self.pid, kind);
+        self.put(&event)
+    }
+
+    /// What happens now to process `pid`.
+    pub(super) fn event(&self, pid: u32, kind: EventKind) -> Event {
+        let time_ns = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Event { seq: self.next_seq, time_ns, pid, tid: pid, kind, extra: Extra::NONE }
+    }
+
+    /// Writes an event that [`Self::event`] has made.
+    pub(super) fn put(&mut self, event: &Event) -> Result<()> {
+        self.trace.event(event)?;
+        self.now_ns = event.time_ns;
         self.next_seq += 1;
         Ok(())
     }
 
-    fn event(&self, kind: EventKind) -> Event {
-        let time_ns = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let (pid, tid) = (std::process::id(), sys::thread_id());
-        Event { seq: self.next_seq, time_ns, pid, tid, kind, extra: Extra::NONE }
+    /// A moment of the kernel's monotonic clock as a trace tells it: not before the last event.
+    pub(super) fn time_of(&self, monotonic_ns: u64) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap_or(0);
+        let ago = now.saturating_sub(monotonic_ns);
+        let since = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        since.saturating_sub(ago).max(self.now_ns)
     }
 
     /// Ends the trace and gives it its name. Returns how many events it holds.
@@ -173,9 +217,4 @@ impl<'a> Stage<'a> {
 
 fn argv() -> Vec<String> {
     std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect()
-}
-
-/// The number, from 1, of the first line of `text` with `marker` in it.
-pub(super) fn line_with(text: &str, marker: &str) -> Option<u32> {
-    text.lines().zip(1u32..).find_map(|(line, number)| line.contains(marker).then_some(number))
 }

@@ -1,9 +1,8 @@
 //! Performs memory calls with any arguments whatever, inside an arena where nobody else keeps anything, and reads
 //! back what the kernel made of them. Allocates nothing while it does so. Only for the differential test.
 
+use super::touch::{self, Hit};
 use crate::oracle::wire::{self, Op, kind};
-use std::arch::global_asm;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Where calls may go: far from everything else, on a boundary of huge pages.
 pub(crate) const ARENA: u64 = 0x2000_0000_0000;
@@ -82,87 +81,10 @@ const PROCMAP_QUERY: u64 = 0xc068_6611;
 const COVERING_OR_NEXT: u64 = 0x10;
 const PAGEMAP_SCAN: u64 = 0xc060_6610;
 
-#[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".globl pagescope_touch_read",
-    "pagescope_touch_read:",
-    "mov al, byte ptr [rdi]",
-    "xor eax, eax",
-    "ret",
-    ".globl pagescope_touch_write",
-    "pagescope_touch_write:",
-    "mov byte ptr [rdi], 42",
-    "xor eax, eax",
-    "ret",
-    ".globl pagescope_touch_failed",
-    "pagescope_touch_failed:",
-    "mov eax, 1",
-    "ret",
-);
-#[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".globl pagescope_touch_read",
-    "pagescope_touch_read:",
-    "ldrb w1, [x0]",
-    "mov w0, #0",
-    "ret",
-    ".globl pagescope_touch_write",
-    "pagescope_touch_write:",
-    "mov w1, #42",
-    "strb w1, [x0]",
-    "mov w0, #0",
-    "ret",
-    ".globl pagescope_touch_failed",
-    "pagescope_touch_failed:",
-    "mov w0, #1",
-    "ret",
-);
-
-unsafe extern "C" {
-    fn pagescope_touch_read(addr: u64) -> i32;
-    fn pagescope_touch_write(addr: u64) -> i32;
-    fn pagescope_touch_failed() -> i32;
-}
-
-static SIGNAL: AtomicI32 = AtomicI32::new(0);
-static CODE: AtomicI32 = AtomicI32::new(0);
-
-/// Notes the signal and lets the touch return as failed.
-extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    SIGNAL.store(signal, Ordering::Relaxed);
-    // SAFETY: the kernel passes a live siginfo_t and ucontext_t to a handler set with SA_SIGINFO. The touch functions
-    // use no stack and save nothing, so that "failed" can return in their place; a signal from anywhere else would
-    // come again at once, and the default action ends the process.
-    unsafe {
-        CODE.store((*info).si_code, Ordering::Relaxed);
-        let context = context.cast::<libc::ucontext_t>();
-        let failed = pagescope_touch_failed as *const () as usize;
-        #[cfg(target_arch = "x86_64")]
-        let ip = &mut (&mut (*context).uc_mcontext.gregs)[libc::REG_RIP as usize];
-        #[cfg(target_arch = "aarch64")]
-        let ip = &mut (*context).uc_mcontext.pc;
-        let low =
-            (pagescope_touch_read as *const () as usize).min(pagescope_touch_write as *const () as usize);
-        let at = usize::try_from(*ip).unwrap_or(0);
-        if (low..low + 64).contains(&at) {
-            *ip = (failed as u64).cast_signed() as _;
-        } else {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-    }
-}
-
 impl Performer {
     /// Sets up the handler and looks where the heap ends.
     pub(crate) fn new(files: Files) -> Self {
-        // SAFETY: a zeroed sigaction is a valid one, and the handler keeps to what handlers may do.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_signal as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO;
-            libc::sigaction(libc::SIGSEGV, &raw const action, std::ptr::null_mut());
-            libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut());
-        }
+        touch::survive();
         let mut performer = Self {
             files,
             heap: 0,
@@ -264,8 +186,11 @@ impl Performer {
     }
 
     fn perform_here(&mut self, op: Op) {
-        SIGNAL.store(0, Ordering::Relaxed);
-        CODE.store(0, Ordering::Relaxed);
+        let mut hit = Hit::default();
+        let mut touched_with = |result: Result<(), Hit>| {
+            hit = result.err().unwrap_or_default();
+            Ok(u64::from(result.is_err()))
+        };
         let [a, b, c, d, e, f] = op.args;
         // A number below the arena is meant from the heap's end on.
         let touched = if a < ARENA { self.heap + a } else { a };
@@ -291,9 +216,9 @@ impl Performer {
             kind::MSYNC => call(libc::SYS_msync, [a, b, c, 0, 0, 0]),
             // SAFETY: a load or a store of one byte inside the arena or the heap's window, where no Rust object is;
             // where nothing may be touched, the handler lets it return 1.
-            kind::READ => Ok(u64::from(unsafe { pagescope_touch_read(touched) }.unsigned_abs())),
+            kind::READ => touched_with(unsafe { touch::read(touched) }.map(drop)),
             // SAFETY: as above.
-            kind::WRITE => Ok(u64::from(unsafe { pagescope_touch_write(touched) }.unsigned_abs())),
+            kind::WRITE => touched_with(unsafe { touch::write(touched, 42) }),
             _ => Ok(0),
         };
         if let (kind::MMAP | kind::MREMAP, Ok(at)) = (op.kind, result)
@@ -306,8 +231,7 @@ impl Performer {
             Ok(value) => (value, 0),
             Err(errno) => (u64::MAX, u64::from(errno.unsigned_abs())),
         };
-        let signal = |from: &AtomicI32| u64::from(from.load(Ordering::Relaxed).unsigned_abs());
-        self.answer.extend([value, errno, signal(&SIGNAL), signal(&CODE)]);
+        self.answer.extend([value, errno, hit.signal.unsigned_abs().into(), hit.code.unsigned_abs().into()]);
     }
 
     /// The state of this process: mappings, regions of pages, pagemap entries.

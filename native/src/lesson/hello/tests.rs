@@ -16,10 +16,3 @@ fn a_page_that_is_still_there_fails_the_lesson() {
     assert!(check_gone(&mappings, page).unwrap_err().to_string().contains("still shows"));
     assert!(check_gone(&mappings[1..], page).is_ok());
 }
-
-#[test]
-fn digits_in_groups() {
-    for (number, text) in [(0, "0"), (999, "999"), (4096, "4,096"), (1_048_576, "1,048,576")] {
-        assert_eq!(grouped(number), text);
-    }
-}
