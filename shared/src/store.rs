@@ -266,6 +266,13 @@ impl Store {
     pub fn find_time(&self, time_ns: u64) -> usize {
         self.partition(|b| b.time_ns < time_ns, |e| e.time_ns < time_ns)
     }
+    /// How many events happened until `time_ns`; `None` where the block has to come first that knows.
+    pub fn position_after(&self, time_ns: u64) -> Option<usize> {
+        let next = self.scan.blocks.partition_point(|b| b.time_ns <= time_ns);
+        let Some(index) = next.checked_sub(1) else { return Some(0) };
+        let inside = self.block(index)?.partition_point(|event| event.time_ns <= time_ns);
+        Some(self.block_start(index).saturating_add(inside))
+    }
     /// How many events have a lower sequence number. Where the block is not here that knows, its start.
     pub fn find_seq(&self, seq: u64) -> usize {
         self.partition(|b| b.seq < seq, |e| e.seq < seq)

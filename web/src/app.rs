@@ -102,12 +102,28 @@ pub struct App {
     pub revision: u64,
     /// Changes whenever another trace is shown.
     pub trace: u64,
+    /// What is on its way.
+    pub load: crate::load::Load,
+    /// Where the trace that is shown comes from.
+    pub source: Option<crate::load::From>,
+    /// A moment that is to be shown as soon as it is reached.
+    pub goal: Option<Goal>,
+    /// Whether the person has done anything yet.
+    pub touched: bool,
+    /// How many times the person has asked for a link to what is shown.
+    pub links: u32,
+    /// Where the camera of the pages is to go then, and how close.
+    camera_goal: Option<(Addr, f64)>,
+    /// Whether it only has to be replayed.
+    goal_is_near: bool,
+    /// How many slices of work were done.
+    slices: u32,
     waited: f64,
     course: Option<Course>,
 }
 
 /// So many events are gone through before anything of a trace is shown.
-const AT_ONCE: usize = 50_000;
+const AT_ONCE: usize = 10_000;
 
 /// Milliseconds that a change of the picture takes.
 pub const TRANSITION_MS: f64 = 400.0;
@@ -137,6 +153,14 @@ impl Default for App {
             meter: false,
             revision: 0,
             trace: 0,
+            load: crate::load::Load::default(),
+            source: None,
+            goal: None,
+            touched: false,
+            links: 0,
+            camera_goal: None,
+            goal_is_near: false,
+            slices: 0,
             waited: 0.0,
             course: None,
         }
@@ -146,12 +170,17 @@ impl Default for App {
 impl App {
     /// Changes the state by one message.
     pub fn update(&mut self, msg: Msg) {
-        if !matches!(msg, Msg::Tick(_) | Msg::Frame) {
+        if !matches!(msg, Msg::Tick(_) | Msg::Frame | Msg::Work(_)) {
             self.revision += 1;
         }
+        self.touched |= msg.is_the_persons();
         match msg {
-            Msg::Loading(name) => self.loading = Some(name),
-            Msg::Loaded { name, bytes, autoplay } => self.load(name, bytes, autoplay),
+            Msg::Load(msg) => self.load_msg(msg),
+            Msg::Address(address) => self.address(address),
+            Msg::Loaded { name, bytes, autoplay } => {
+                (self.load.job, self.load.remote) = (None, None);
+                self.load(&name, bytes, autoplay);
+            }
             Msg::Tick(ms) => self.tick(ms),
             Msg::TogglePlay => self.toggle_play(),
             Msg::NextStep => self.next_step(),
@@ -196,6 +225,7 @@ impl App {
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
             Msg::Meter => self.meter = !self.meter,
+            Msg::CopyLink => self.links += 1,
             Msg::Run(id) => {
                 if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
                     self.update(msg);
@@ -241,22 +271,6 @@ impl App {
         self.timeline.as_ref().map_or(0, Timeline::position)
     }
 
-    /// Whether there is work that goes on while nothing else happens.
-    pub fn has_work(&self) -> bool {
-        let picture = |t: &Timeline| self.time.has_work(t, self.trace);
-        self.timeline.as_ref().is_some_and(|t| t.explored() < t.end() || picture(t))
-    }
-
-    /// Does a slice of it: about so many events.
-    fn work(&mut self, amount: usize) {
-        if let Some(timeline) = &mut self.timeline {
-            if timeline.explored() < timeline.end() {
-                timeline.explore(amount);
-            }
-            self.time.work(timeline, self.trace, amount);
-        }
-    }
-
     /// Whether frames must go on: something moves.
     pub fn is_moving(&self) -> bool {
         self.motion != Motion::Still || self.progress() < 1.0 || self.pages.is_moving()
@@ -278,48 +292,40 @@ impl App {
             .map_or(0, |t| if t.steps().len() == 0 { t.end().min(1) } else { t.step_end(0) })
     }
 
-    fn load(&mut self, name: String, bytes: Result<Vec<u8>, String>, autoplay: bool) {
+    fn load(&mut self, name: &str, bytes: Result<Vec<u8>, String>, autoplay: bool) {
         self.loading = None;
         let read = bytes.and_then(|bytes| Store::open(bytes).map_err(|e| format!("{name}: {e}")));
         match read {
             // What was shown stays: a bad file costs nothing.
             Err(reason) => self.error = Some(reason),
-            Ok(store) => {
-                let mut timeline = Timeline::open(store);
-                // What is long is gone through while it is shown already.
-                timeline.explore(AT_ONCE);
-                let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion;
-                let problems = timeline.problems();
-                self.error = problems.first().map(|first| {
-                    let more = problems.len() - 1;
-                    let rest = if more == 0 { String::new() } else { format!(" ({more} more like it)") };
-                    format!("{name} is damaged; everything else in it is shown. {first}{rest}")
-                });
-                drop(problems);
-                self.timeline = Some(timeline);
-                self.trace += 1;
-                (self.process, self.hover, self.selection) = (None, None, None);
-                (self.repeat, self.course) = (None, None);
-                self.name = name;
-                self.jump(self.first_position());
-                self.since_change = f64::INFINITY;
-                // The first wait is short: somebody has just opened the page.
-                self.waited = 700.0;
-                self.motion = if plays { Motion::Playing } else { Motion::Still };
-            }
+            Ok(store) => self.show_trace(store, name, autoplay),
         }
     }
 
-    fn set_position(&mut self, to: usize) {
-        if let Some(timeline) = &mut self.timeline {
-            let before = timeline.position();
-            timeline.seek(to);
-            if timeline.position() != before {
-                self.came_from = before;
-                self.since_change = 0.0;
-                self.revision += 1;
-            }
-        }
+    fn show_trace(&mut self, store: Store, name: &str, autoplay: bool) {
+        let mut timeline = Timeline::open(store);
+        // What is long is gone through while it is shown already.
+        timeline.explore(AT_ONCE);
+        let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion;
+        let problems = timeline.problems();
+        self.error = problems.first().map(|first| {
+            let more = problems.len() - 1;
+            let rest = if more == 0 { String::new() } else { format!(" ({more} more like it)") };
+            format!("{name} is damaged; everything else in it is shown. {first}{rest}")
+        });
+        drop(problems);
+        self.timeline = Some(timeline);
+        self.loading = None;
+        self.trace += 1;
+        (self.process, self.hover, self.selection) = (None, None, None);
+        (self.repeat, self.course) = (None, None);
+        (self.source, self.goal, self.goal_is_near) = (None, None, false);
+        self.name = name.to_owned();
+        self.jump(self.first_position());
+        self.since_change = f64::INFINITY;
+        // The first wait is short: somebody has just opened the page.
+        self.waited = 700.0;
+        self.motion = if plays { Motion::Playing } else { Motion::Still };
     }
 
     /// A jump is the person's own: it ends playing.
@@ -330,6 +336,8 @@ impl App {
     }
 }
 
+mod loading;
 mod playing;
+pub use loading::Goal;
 #[cfg(test)]
 mod tests;

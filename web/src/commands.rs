@@ -1,6 +1,7 @@
 //! Everything that a person can ask for by name: one table for keys, buttons, the command palette and the help.
 
 use crate::app::{App, SidePanel, StageView};
+use crate::load;
 use crate::msg::Msg;
 use crate::pages::Msg as Pages;
 use crate::player::speed_beside;
@@ -93,7 +94,7 @@ pub enum Act {
 pub enum BrowserAct {
     /// Light to dark and back.
     Theme,
-    /// The picker of files.
+    /// The choice of traces.
     Open,
 }
 
@@ -274,7 +275,14 @@ pub static ALL: &[Command] = &[
     command("side-compare", "Compare: two moments", Panel, &["7"], |_| Some(Msg::Side(SidePanel::Compare))),
     command("side-trace", "Trace: what was recorded", Panel, &["8"], |_| Some(Msg::Side(SidePanel::Trace))),
     command("dismiss", "Close the message", Page, &[], |app| app.error.as_ref().map(|_| Msg::DismissError)),
-    browser("open", "Open a trace from this computer", &[], BrowserAct::Open),
+    browser("open", "Open a trace", &["Ctrl+o"], BrowserAct::Open),
+    command("stop-loading", "Stop loading, or go on with it", Page, &[], |app| {
+        let stopped = app.load_progress()?.stopped;
+        Some(Msg::Load(if stopped { load::Msg::GoOn } else { load::Msg::Cancel }))
+    }),
+    command("link", "Copy a link to this moment", Page, &["y"], |app| {
+        app.timeline.as_ref().map(|_| Msg::CopyLink)
+    }),
     browser("theme", "Light or dark", &["t"], BrowserAct::Theme),
     command("meter", "How long frames take", Page, &["~"], |_| Some(Msg::Meter)),
 ];

@@ -1,10 +1,13 @@
 //! The browser's side: listeners make messages, one frame loop applies them and writes the page.
 
+mod address;
 mod elements;
+mod fetch;
 mod frame_loop;
 mod input;
 mod load;
 mod map;
+mod opener;
 mod pages;
 mod panels;
 mod part;

@@ -4,12 +4,14 @@
 //! [`layout`] -> [`scene::Scene`] -> [`render::Renderer`]. All of that is plain Rust that is tested
 //! natively; only `dom` and the two renderers need a browser.
 
+pub mod address;
 pub mod app;
 pub mod commands;
 #[cfg(target_arch = "wasm32")]
 pub mod dom;
 pub use pagescope_shared::format;
 pub mod layout;
+pub mod load;
 pub mod meter;
 pub mod msg;
 pub mod pages;

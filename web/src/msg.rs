@@ -8,9 +8,11 @@ use pagescope_shared::addr::{Addr, Range};
 /// A message to [`crate::app::App::update`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Msg {
-    /// A trace begins to load: its name.
-    Loading(String),
-    /// A trace was fetched or dropped: its bytes, or why there are none.
+    /// A trace comes.
+    Load(crate::load::Msg),
+    /// The page's address names a trace, or a place in the one that is shown.
+    Address(crate::address::Address),
+    /// A trace that is there as a whole: its bytes, or why there are none.
     Loaded {
         /// What to call it.
         name: String,
@@ -87,6 +89,8 @@ pub enum Msg {
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.
     Frame,
+    /// Put a link to what is shown into the clipboard.
+    CopyLink,
     /// Something that only the drawing depends on changed: size, theme.
     Redraw,
 }
@@ -102,6 +106,22 @@ impl Msg {
                 | (Self::Time(Time::Point(_)), Self::Time(Time::Point(_)))
                 | (Self::Time(Time::Seek(_)), Self::Time(Time::Seek(_)))
                 | (Self::Time(Time::Drag(_)), Self::Time(Time::Drag(_)))
+        )
+    }
+
+    /// Whether it is something that a person does, and that the page's address may tell.
+    pub fn is_the_persons(&self) -> bool {
+        !matches!(
+            self,
+            Self::Load(_)
+                | Self::Address(_)
+                | Self::Loaded { .. }
+                | Self::Tick(_)
+                | Self::Work(_)
+                | Self::Hover(_)
+                | Self::ReducedMotion(_)
+                | Self::Frame
+                | Self::Redraw
         )
     }
 }

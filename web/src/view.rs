@@ -199,7 +199,7 @@ fn caveat(timeline: &Timeline) -> String {
     if lost > 0 {
         parts.push(format!("{} lost.", count(lost, "event was", "events were")));
     }
-    if !timeline.ends_well() {
+    if timeline.explored() == timeline.end() && !timeline.ends_well() {
         parts.push("The recording stopped before its end.".to_owned());
     }
     parts.join(" ")

@@ -60,7 +60,7 @@ impl Opening {
         self.came = self.came.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         match &mut self.form {
             Form::Unknown => self.form = Form::Begun(piece),
-            Form::Begun(bytes) | Form::File(bytes) => bytes.extend(piece),
+            Form::Begun(bytes) | Form::File(bytes) => bytes.extend_from_slice(&piece),
             Form::Lines(_, pieces) => pieces.push_back(piece),
             Form::Packed(_, from) => from.append(&piece),
             Form::Scan(..) => {}
@@ -75,6 +75,23 @@ impl Opening {
     /// Bytes that have come.
     pub fn came(&self) -> u64 {
         self.came
+    }
+
+    /// Bytes of them that were not looked at yet.
+    pub fn waiting(&self) -> u64 {
+        let waiting = match &self.form {
+            Form::Unknown => 0,
+            Form::Begun(bytes) | Form::File(bytes) => bytes.len(),
+            Form::Lines(_, pieces) => pieces.iter().map(Vec::len).sum(),
+            Form::Packed(_, from) => from.waiting(),
+            Form::Scan(bytes, scanner) => bytes.len().saturating_sub(scanner.at()),
+        };
+        u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// Whether all bytes stay in memory: a `.pscope` that is read as a whole.
+    pub fn keeps_all(&self) -> bool {
+        matches!(&self.form, Form::File(_) | Form::Scan(..))
     }
 
     /// Events that are known so far.
@@ -109,14 +126,13 @@ impl Opening {
             Form::Begun(bytes) => self.form = begin(std::mem::take(bytes)),
             Form::Lines(intake, pieces) => {
                 let mut left = most.max(1);
-                while let Some(piece) = pieces.front_mut() {
-                    let now = left.min(piece.len());
-                    intake.take(piece.get(..now).unwrap_or_default())?;
-                    piece.drain(..now);
-                    if piece.is_empty() {
-                        pieces.pop_front();
+                while let Some(mut piece) = pieces.pop_front() {
+                    let later = piece.split_off(left.min(piece.len()));
+                    intake.take(&piece)?;
+                    left -= piece.len();
+                    if !later.is_empty() {
+                        pieces.push_front(later);
                     }
-                    left -= now;
                     if left == 0 {
                         return Ok(Opened::GoesOn);
                     }

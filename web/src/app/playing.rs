@@ -153,6 +153,11 @@ impl App {
                 Motion::Towards(to) => (to.min(timeline.end()), true),
             };
             let next = timeline.event_at(position).filter(|_| position < limit);
+            if next.is_none() && position < limit {
+                // Its bytes are on their way.
+                self.waited = 0.0;
+                return;
+            }
             let Some(next) = next else {
                 match self.repeat {
                     // The last event of a loop is seen as long as a step's.

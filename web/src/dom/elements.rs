@@ -2,7 +2,7 @@
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Document, Element, EventTarget, HtmlCanvasElement, HtmlElement, HtmlInputElement};
+use web_sys::{Document, Element, EventTarget, HtmlCanvasElement, HtmlElement};
 
 /// The elements that the page writes to or listens to.
 pub(super) struct Elements {
@@ -10,7 +10,6 @@ pub(super) struct Elements {
     pub title: HtmlElement,
     pub process: HtmlElement,
     pub overview: HtmlElement,
-    pub file: HtmlInputElement,
     pub error: HtmlElement,
     pub error_text: HtmlElement,
     pub heading: HtmlElement,
@@ -42,7 +41,6 @@ impl Elements {
             title: by_id(d, "title")?,
             process: by_id(d, "process")?,
             overview: by_id(d, "overview")?,
-            file: by_id(d, "file")?,
             error: by_id(d, "error")?,
             error_text: by_id(d, "error-text")?,
             heading: by_id(d, "heading")?,

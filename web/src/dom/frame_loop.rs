@@ -1,10 +1,13 @@
 //! The only place that asks for animation frames. A frame: messages, then panels, then pictures, then work that takes
 //! longer than a frame, a slice of it.
 
+use super::address::AddressLine;
 use super::elements::{Elements, Listener, by_id};
+use super::load::{Bar, Files, Loader};
+use super::opener::Opener;
 use super::part::{Frame, Part};
 use super::{
-    input, load, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
+    input, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
     theme, time::Time, walk::Walk, window,
 };
 use crate::app::App;
@@ -58,6 +61,7 @@ struct Page {
     panels: Vec<Box<dyn Part>>,
     /// They draw.
     pictures: Vec<Box<dyn Part>>,
+    loader: Loader,
     meter: Meter,
     meter_element: HtmlElement,
     last_frame: Option<f64>,
@@ -74,7 +78,8 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
     theme::restore(&elements)?;
     let elements = Rc::new(elements);
     let document = elements.document.clone();
-    let listeners = input::listen(&elements, &queue)?;
+    let files = Files::default();
+    let listeners = input::listen(&elements, &queue, &files)?;
     let mut page = Page {
         app: App::default(),
         view: View::default(),
@@ -85,7 +90,11 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Player::new(&document, &queue)?),
             Box::new(Map::new(&document, &queue)?),
             Box::new(PagesInput::new(&document, &queue)?),
+            Box::new(Bar::new(&document)?),
+            Box::new(AddressLine::new(&document, &queue)?),
+            Box::new(Opener::new(&document, &queue, &files)?),
         ],
+        loader: Loader::new(&queue, files),
         pictures: vec![
             Box::new(Picture::new(Rc::clone(&elements), &queue)?),
             Box::new(Walk::new(&document, &queue)?),
@@ -107,7 +116,6 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             inner.request_frame();
         }
     }));
-    load::first(&queue)?;
     queue.send(Msg::Redraw);
     Ok(())
 }
@@ -147,6 +155,7 @@ impl Page {
             self.app.update(Msg::Work(self.meter.slice()));
             self.meter.worked(clock() - drawn);
         }
+        self.loader.fetch(&self.app);
         self.meter.frame([acted - begun, written - acted, drawn - written]);
         self.show_meter();
         works

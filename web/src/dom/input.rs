@@ -2,7 +2,8 @@
 
 use super::elements::{Elements, Listener};
 use super::frame_loop::Queue;
-use super::{load, theme, window};
+use super::load::Files;
+use super::{opener, theme, window};
 use crate::app::{SidePanel, StageView};
 use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
@@ -11,7 +12,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
 
 /// Listens to everything. The listeners live as long as what is returned.
-pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, String> {
+pub(super) fn listen(e: &Rc<Elements>, queue: &Queue, files: &Files) -> Result<Vec<Listener>, String> {
     label_buttons(e);
     let mut all = Vec::new();
     let mut on = |target: &EventTarget, name: &'static str, call: Box<dyn Fn(web_sys::Event)>| {
@@ -37,18 +38,12 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
             }
         })
     });
-    files(e, queue, &mut on);
+    drops(e, queue, files, &mut on);
     let window = window()?;
     on(&window, "resize", click(Msg::Redraw));
     on(&window, "keydown", {
         let (queue, e) = (queue.clone(), Rc::clone(e));
         Box::new(move |event| key(&event, &queue, &e))
-    });
-    on(&window, "hashchange", {
-        let queue = queue.clone();
-        Box::new(move |_| {
-            let _ = load::first(&queue);
-        })
     });
     if let Ok(Some(query)) = window.match_media("(prefers-reduced-motion: reduce)") {
         queue.send(Msg::ReducedMotion(query.matches()));
@@ -58,24 +53,15 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue) -> Result<Vec<Listener>, S
     Ok(all)
 }
 
-/// The picker, and drops anywhere.
-fn files(
+/// Files that are dropped, anywhere.
+fn drops(
     e: &Rc<Elements>,
     queue: &Queue,
+    files: &Files,
     on: &mut impl FnMut(&EventTarget, &'static str, Box<dyn Fn(web_sys::Event)>),
 ) {
-    on(&e.file, "change", {
-        let (queue, input) = (queue.clone(), e.file.clone());
-        Box::new(move |_| {
-            if let Some(file) = input.files().and_then(|files| files.get(0)) {
-                load::file(&queue, file);
-            }
-            // The same file may be chosen again.
-            input.set_value("");
-        })
-    });
     for name in ["dragover", "dragleave", "drop"] {
-        let (queue, e) = (queue.clone(), Rc::clone(e));
+        let (queue, files, e) = (queue.clone(), files.clone(), Rc::clone(e));
         let body: EventTarget = e.document.clone().into();
         on(
             &body,
@@ -88,7 +74,7 @@ fn files(
                     && let Some(file) =
                         drag.data_transfer().and_then(|d| d.files()).and_then(|files| files.get(0))
                 {
-                    load::file(&queue, file);
+                    files.open(&queue, file);
                 }
             }),
         );
@@ -99,7 +85,7 @@ fn files(
 fn run(command: &'static Command, queue: &Queue, e: &Elements) {
     match command.act {
         Act::Send(_) | Act::Time(_) => queue.send(Msg::Run(command.id)),
-        Act::Browser(BrowserAct::Open) => e.file.click(),
+        Act::Browser(BrowserAct::Open) => opener::show(&e.document),
         Act::Browser(BrowserAct::Theme) => {
             theme::toggle(e);
             queue.send(Msg::Redraw);
@@ -117,7 +103,7 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
     // AltGr is Ctrl and Alt on some systems: it makes signs.
     let ctrl = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
-    if event.default_prevented() || (event.alt_key() && !event.ctrl_key()) {
+    if event.default_prevented() || (event.alt_key() && !event.ctrl_key()) || opener::is_open(&e.document) {
         return;
     }
     let focus = event.target().and_then(|t| t.dyn_into::<Element>().ok());
