@@ -14,6 +14,7 @@ mod test;
 mod tools;
 mod versions;
 mod wasm;
+mod zoo;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -36,6 +37,7 @@ Examples:
   cargo xtask fuzz-kernel --sequences 200000 --seed 7
   cargo xtask bench model            how fast the model is, here and in the page's runtime
   cargo xtask bench record storm     what recording costs, beside strace and perf record
+  cargo xtask zoo                    real programs, recorded: are the traces right?
   cargo xtask setup --check          what this machine has, and what it lacks
   cargo xtask trunk serve            the page, rebuilt at every change
 
@@ -106,6 +108,17 @@ enum Command {
         /// Only the workloads whose names contain this
         filter: Option<String>,
     },
+    /// Record real programs in every way, and look whether the traces are right and the programs undisturbed
+    Zoo {
+        /// Only the programs whose names contain this
+        filter: Option<String>,
+        /// Keep the traces, in target/zoo
+        #[arg(long)]
+        keep: bool,
+        /// This recorder, instead of one that is built for it
+        #[arg(long, value_name = "FILE")]
+        pagescope: Option<PathBuf>,
+    },
     /// Record anew the traces that ship with the page
     Gallery {
         #[command(flatten)]
@@ -153,6 +166,9 @@ fn run(command: Command) -> Result<()> {
             run::run(&mut cmd)
         }
         Command::Bench { wasm, subject, filter } => bench::bench(subject, filter.as_deref(), wasm.fallback),
+        Command::Zoo { filter, keep, pagescope } => {
+            zoo::visit(filter.as_deref().unwrap_or_default(), keep, pagescope)
+        }
         Command::Gallery { wasm } => demo::gallery(wasm.fallback),
     }
 }
