@@ -112,6 +112,9 @@ fn launch(options: &Options) -> Result<u8> {
     let (ended, session) = Tracer::launched(session, child.pid, options.observe).follow()?;
     if session.written() == 0 {
         session.discard();
+        if let Some(Ended::Refused(why)) = ended {
+            bail!("cannot record {}: {why}", program.display());
+        }
         let why = child.error();
         return Err(anyhow::Error::new(why).context(format!("cannot run {}", program.display())));
     }
@@ -120,7 +123,7 @@ fn launch(options: &Options) -> Result<u8> {
         Some(Ended::Code(code)) => u8::try_from(code).unwrap_or(1),
         // As a shell tells it.
         Some(Ended::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(1),
-        None => 1,
+        Some(Ended::Refused(_)) | None => 1,
     })
 }
 
@@ -152,23 +155,26 @@ fn session(options: &Options, output: &Path, command: Vec<String>, chosen: Chose
     Ok(session)
 }
 
-/// One line when something is missing, and more on request.
+/// On request, or when page faults are missing: what is missing, and why.
 fn tell(options: &Options, chosen: &Chosen) {
     if options.verbose {
         let how =
             if chosen.stops() { "stopped at its calls about memory" } else { "not stopped at its calls" };
         eprintln!("pagescope: backend {}: the program is {how}", chosen.name);
     }
-    // That it takes root to do better is no news to anybody.
     let missing = chosen.lacks.iter().filter(|_| options.verbose || !chosen.tells_faults());
     missing.for_each(|lack| eprintln!("pagescope: {lack}"));
 }
 
 fn finish(options: &Options, session: Session, output: &Path) -> Result<()> {
-    let (drift, lost) = (session.drift, session.lost);
-    let method = if session.tells_calls() { "perf" } else { "ptrace" };
+    let (drift, lost, remarks) = (session.drift, session.lost, session.remarks.clone());
+    let method = match (session.tells_calls(), options.backend) {
+        (true, _) => "perf",
+        (false, Backend::Auto) => "ptrace (perf is not to be had: -v says why)",
+        (false, _) => "ptrace",
+    };
     let events = session.finish()?;
-    if !options.quiet || drift + lost > 0 {
+    if !options.quiet || drift + lost > 0 || !remarks.is_empty() {
         let told = output.display();
         let mut text =
             format!("pagescope: recorded {events} events by {method}; to see them: pagescope open {told}");
@@ -177,6 +183,7 @@ fn finish(options: &Options, session: Session, output: &Path) -> Result<()> {
                 text.push_str(&format!("\npagescope: {count} {what}"));
             }
         }
+        remarks.iter().for_each(|remark| text.push_str(&format!("\npagescope: {remark}")));
         eprintln!("{text}");
     }
     Ok(())

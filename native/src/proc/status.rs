@@ -1,6 +1,8 @@
 //! What `/proc` says of a process besides its memory: see proc_pid_status(5), proc_pid_stat(5), proc_pid_syscall(5).
 
 use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// The process of a thread.
@@ -52,6 +54,18 @@ pub(crate) fn arguments(pid: u32) -> Vec<String> {
 pub(crate) fn exe(pid: u32) -> String {
     let path: PathBuf = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     path.to_string_lossy().into_owned()
+}
+
+/// Whether a process runs a program for another, narrower machine than ours, by the ELF header: see elf(5).
+pub(crate) fn is_32_bit(pid: u32) -> bool {
+    let mut head = [0; 5];
+    let read = File::open(format!("/proc/{pid}/exe")).and_then(|mut exe| exe.read_exact(&mut head));
+    read.is_ok() && head == *b"\x7fELF\x01"
+}
+
+/// Whether the program that a process runs would have other rights than who started it.
+pub(crate) fn is_privileged(pid: u32) -> bool {
+    std::fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.mode() & 0o6000 != 0)
 }
 
 /// The threads of a process, by number; none when it is gone.

@@ -2,6 +2,7 @@
 
 use super::calls::{self, Effect, Memory};
 use super::order::Waiting;
+use super::source::lost;
 use crate::proc::backing;
 use crate::sys::trace::Call;
 use crate::sys::{FileMapping, Record, What};
@@ -52,6 +53,11 @@ impl Pairing {
                     effect,
                 }));
             }
+            What::Lost(count) => {
+                // Who is in a call is not known any more.
+                self.threads.clear();
+                to.push(lost(time_ns, count));
+            }
             What::Fault { addr, ip, access } => {
                 let fault = Fault {
                     addr: Addr(addr),
@@ -80,11 +86,6 @@ impl Pairing {
     /// Whether a process is in a call.
     pub(super) fn is_busy(&self, pid: u32) -> bool {
         self.threads.values().any(|thread| thread.pid == pid)
-    }
-
-    /// Records are missing: who is in a call is not known.
-    pub(super) fn forget_calls(&mut self) {
-        self.threads.clear();
     }
 
     /// A process has new memory, whose heap ends here: whatever its threads were in is over.

@@ -5,7 +5,7 @@ use super::eyes::{Eyes, KERNEL_HALF};
 use super::news::news;
 use super::order::{Batch, Waiting, segment};
 use super::source::Source;
-use crate::proc::{Frames, mappings_of, mappings_with_flags};
+use crate::proc::{Frames, mappings_of, mappings_with_flags, status};
 use crate::trace_file::TraceFile;
 use anyhow::Result;
 use pagescope_shared::addr::{Addr, PageSize, Range};
@@ -17,7 +17,7 @@ use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::{AddressSpace, Change};
 use pagescope_shared::names::CallFlags;
 use pagescope_shared::world::World;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// What is written, and the model that follows it.
 pub(super) struct Session {
@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) lost: u64,
     /// Something was lost, and nobody has looked since what the mappings are.
     torn: bool,
+    /// What could not be seen, and why.
+    pub(super) remarks: BTreeSet<String>,
 }
 
 /// Of whom nothing more is to come before we let somebody go on.
@@ -58,6 +60,7 @@ pub(super) enum Stands {
 const IN_DOUBT_NS: u64 = 5_000_000;
 /// How many faults are remembered at most.
 const MOST_RECENT: usize = 1024;
+const UNSEEN: &str = "may not be looked into (its file may not be read, or it forbids it); root may";
 /// How long a fault that is not allowed waits for the signal that it may have led to.
 const UNTIL_SIGNAL_NS: u64 = 20_000_000;
 /// How long what is told of a process waits for who made it.
@@ -95,6 +98,7 @@ impl Session {
             drift: 0,
             lost: 0,
             torn: false,
+            remarks: BTreeSet::new(),
         })
     }
 
@@ -324,15 +328,7 @@ impl Session {
 
     /// Takes what came out of the rings.
     fn drain(&mut self) {
-        let mut came = Vec::new();
-        let lost = self.source.drain(now_ns(), self.page_size, &mut came);
-        self.waiting.append(&mut came);
-        if lost > 0 {
-            self.lost += lost;
-            self.torn = true;
-            let reason = "more happened than could be taken in time".to_owned();
-            self.happens(0, 0, EventKind::Lost(Box::new(Lost { count: lost, reason })));
-        }
+        self.source.drain(now_ns(), self.page_size, &mut self.waiting);
     }
 
     fn write(&mut self, pid: u32, tid: u32, kind: EventKind, time_ns: u64) -> Result<()> {
@@ -346,6 +342,12 @@ impl Session {
             }
             self.recent.push_back((event.time_ns, self.world.lender(pid), fault.addr));
         }
+        if let EventKind::Lost(lost) = &event.kind
+            && lost.count > 0
+        {
+            self.lost += lost.count;
+            self.torn = true;
+        }
         self.next_seq += 1;
         // The program goes on all the same; the error is told when it has ended.
         if self.failed.is_none() {
@@ -356,7 +358,12 @@ impl Session {
 
     /// Writes a snapshot of all mappings, with the states of their pages. The process stands.
     pub(super) fn snapshot(&mut self, pid: u32, tid: u32) -> Result<()> {
-        let Ok(mappings) = mappings_with_flags(pid) else { return Ok(()) };
+        let mappings = match mappings_with_flags(pid) {
+            Ok(mappings) => mappings,
+            Err(e) if is_denied(&e) => return self.remark(pid, UNSEEN),
+            // It is gone.
+            Err(_) => return Ok(()),
+        };
         let mut observed = Vec::new();
         self.eyes.look(pid, &mappings, &mut |seen| observed.push(seen));
         let kind = EventKind::Snapshot(Box::new(Snapshot { mappings, observed }));
@@ -416,11 +423,25 @@ impl Session {
             None => Some("the process is not known".to_owned()),
         };
         let Some(difference) = difference else { return Ok(Some(mappings)) };
+        if self.torn {
+            // It has been told that something is missing.
+            self.snapshot(pid, tid)?;
+            return Ok(None);
+        }
         self.drift += 1;
         let reason = format!("drift: {difference}");
         self.write(pid, tid, EventKind::Lost(Box::new(Lost { count: 0, reason })), now_ns())?;
         self.snapshot(pid, tid)?;
         Ok(None)
+    }
+
+    /// Something of a process could not be seen: that is written, and told at the end.
+    pub(super) fn remark(&mut self, pid: u32, what: &str) -> Result<()> {
+        let name =
+            Some(status::exe(pid)).filter(|exe| !exe.is_empty()).unwrap_or_else(|| format!("process {pid}"));
+        self.remarks.insert(format!("{name} {what}"));
+        let lost = Lost { count: 0, reason: format!("this program {what}") };
+        self.write(pid, pid, EventKind::Lost(Box::new(lost)), now_ns())
     }
 
     /// The last look at a process: its mappings, and the states of all its pages.
@@ -484,6 +505,11 @@ fn alike(known: &Mapping, kernel: &Mapping) -> bool {
             && (a.protection, a.sharing) == (b.protection, b.sharing)
             && named(&a.backing)
             && named(&b.backing))
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// `CLOCK_MONOTONIC`, in nanoseconds.

@@ -5,7 +5,7 @@ use super::order::Waiting;
 use super::pairing::Pairing;
 use crate::sys::{CallRings, FaultRings, FaultSample, Record, What};
 use pagescope_shared::addr::{Addr, PageSize};
-use pagescope_shared::event::{EventKind, Fault};
+use pagescope_shared::event::{EventKind, Fault, Lost};
 use std::collections::HashMap;
 use std::io;
 
@@ -46,29 +46,25 @@ impl Source {
         }
     }
 
-    /// Takes what happened until `now`; returns how many records were lost.
-    pub(super) fn drain(&mut self, now: u64, size: PageSize, to: &mut Vec<Waiting>) -> u64 {
+    /// Takes what happened until `now`.
+    pub(super) fn drain(&mut self, now: u64, size: PageSize, to: &mut Vec<Waiting>) {
         match self {
-            Self::None => 0,
+            Self::None => {}
             Self::Faults(rings) => {
-                let mut samples = Vec::new();
-                let lost = rings.drain(&mut samples);
+                let (mut samples, mut losses) = (Vec::new(), Vec::new());
+                rings.drain(&mut samples, &mut losses);
+                to.extend(losses.into_iter().map(|(time_ns, count)| lost(time_ns, count)));
                 to.extend(samples.into_iter().map(fault));
-                lost
             }
             Self::Calls(calls) => {
                 let Calls { rings, pairing, records } = calls.as_mut();
-                let lost = rings.drain(records);
+                rings.drain(records);
                 records.sort_by_key(|record| record.time_ns);
-                if lost > 0 {
-                    pairing.forget_calls();
-                }
                 // What one CPU told after now may stand on what another one told, of which only that before now is here.
                 let sure = records.partition_point(|record| record.time_ns <= now);
                 for record in records.drain(..sure) {
                     pairing.take(record, size, to);
                 }
-                lost
             }
         }
     }
@@ -136,6 +132,13 @@ impl Source {
             pairing.gone(pid);
         }
     }
+}
+
+/// The kernel had no room for so many records.
+pub(super) fn lost(time_ns: u64, count: u64) -> Waiting {
+    let reason = "more happened than could be taken in time".to_owned();
+    let effect = Effect::Event(EventKind::Lost(Box::new(Lost { count, reason })));
+    Waiting { from_ns: time_ns, until_ns: time_ns, pid: 0, tid: 0, effect }
 }
 
 fn fault(sample: FaultSample) -> Waiting {

@@ -1,6 +1,7 @@
 //! Follows threads, calls, forks and programs by ptrace.
 
 mod attach;
+mod catch_up;
 mod life;
 mod stopped;
 
@@ -52,6 +53,8 @@ struct Process {
 pub(super) enum Ended {
     Code(i32),
     Signal(i32),
+    /// It was not let run.
+    Refused(&'static str),
 }
 
 /// How we came to the program.
@@ -135,6 +138,9 @@ impl Tracer {
             if self.session.is_full() {
                 self.settle(Stands::Nobody)?;
             }
+            if self.session.is_torn() {
+                self.catch_up()?;
+            }
             if self.schedule.is_due() {
                 self.look_around()?;
             }
@@ -163,14 +169,6 @@ impl Tracer {
                 .filter(|tid| busy.contains(&tid.unsigned_abs()))
                 .for_each(|tid| trace::interrupt(*tid));
         })?;
-        if self.session.is_torn() {
-            // What nobody could tell is looked up.
-            for (pid, _) in
-                self.processes.iter().filter(|(_, process)| !process.borrows && process.threads > 0)
-            {
-                self.session.snapshot(*pid, *pid)?;
-            }
-        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Page faults as the kernel's software event tells them: see perf_event_open(2).
 
-use super::ring::{Rings, Wanted, attributes, number};
+use super::ring::{Rings, Wanted, attributes, lost, number};
 use perf_event_open_sys::bindings::{
     PERF_COUNT_SW_PAGE_FAULTS, PERF_RECORD_LOST, PERF_RECORD_SAMPLE, PERF_SAMPLE_ADDR, PERF_SAMPLE_IP,
     PERF_TYPE_SOFTWARE,
@@ -56,15 +56,13 @@ impl FaultRings {
         self.0.fill()
     }
 
-    /// Takes what came since the last call; returns how many samples were lost.
-    pub(crate) fn drain(&mut self, to: &mut Vec<FaultSample>) -> u64 {
-        let mut lost = 0;
+    /// Takes what came since the last call: samples, and when how many of them were lost.
+    pub(crate) fn drain(&mut self, to: &mut Vec<FaultSample>, losses: &mut Vec<(u64, u64)>) {
         self.0.drain(&mut |kind, record| match kind {
             PERF_RECORD_SAMPLE => to.extend(sample(record)),
-            PERF_RECORD_LOST => lost += number::<8>(record, 8).unwrap_or(1),
+            PERF_RECORD_LOST => losses.extend(lost(record)),
             _ => {}
         });
-        lost
     }
 }
 

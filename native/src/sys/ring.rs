@@ -273,11 +273,18 @@ pub(crate) fn attributes(kind: u32, config: u64, from_exec: bool) -> perf_event_
     };
     attr.__bindgen_anon_1.sample_period = 1;
     attr.set_inherit(1);
+    // Records of losses say when, too.
+    attr.set_sample_id_all(1);
     attr.set_use_clockid(1);
     attr.set_exclude_hv(1);
     attr.set_disabled(u64::from(from_exec));
     attr.set_enable_on_exec(u64::from(from_exec));
     attr
+}
+
+/// When records were lost before this one, and how many: the body of a `PERF_RECORD_LOST`.
+pub(crate) fn lost(record: &[u8]) -> Option<(u64, u64)> {
+    Some((number::<8>(record, 24)?, number::<8>(record, 8)?))
 }
 
 /// A number of a record.

@@ -1,6 +1,6 @@
 //! System calls, page faults and mapped files as the kernel's tracepoints tell them, without stopping anybody.
 
-use super::ring::{Rings, Wanted, attributes, number};
+use super::ring::{Rings, Wanted, attributes, lost, number};
 use super::trace::Call;
 use super::tracefs::{Tracefs, Tracepoint};
 use pagescope_shared::addr::{Addr, Range};
@@ -32,6 +32,8 @@ pub(crate) enum What {
     Fault { addr: u64, ip: u64, access: FaultAccess },
     /// The call that it is in has mapped a file, or changed such a mapping.
     Mapped(Box<FileMapping>),
+    /// So many records before this one could not be kept. (No thread did it.)
+    Lost(u64),
 }
 
 /// A mapping of a file or of shared memory.
@@ -82,7 +84,6 @@ impl CallRings {
         files.set_mmap(1);
         files.set_mmap2(1);
         files.set_mmap_data(1);
-        files.set_sample_id_all(1);
         let of_programs = CString::new(format!("address < {KERNEL}"))?;
         let events = [
             Wanted { attr: files, filter: None },
@@ -111,17 +112,20 @@ impl CallRings {
         self.rings.fill()
     }
 
-    /// Takes what came since the last call, not in order; returns how many records were lost.
-    pub(crate) fn drain(&mut self, to: &mut Vec<Record>) -> u64 {
-        let mut lost = 0;
+    /// Takes what came since the last call, not in order.
+    pub(crate) fn drain(&mut self, to: &mut Vec<Record>) {
         let Self { rings, begins, ends, faults, fault } = self;
         rings.drain(&mut |kind, record| match kind {
             PERF_RECORD_SAMPLE => to.extend(sample(record, *begins, *ends, *faults, *fault)),
             PERF_RECORD_MMAP2 => to.extend(mapped(record)),
-            PERF_RECORD_LOST => lost += number::<8>(record, 8).unwrap_or(1),
+            PERF_RECORD_LOST => to.extend(lost(record).map(|(time_ns, count)| Record {
+                time_ns,
+                pid: 0,
+                tid: 0,
+                what: What::Lost(count),
+            })),
             _ => {}
         });
-        lost
     }
 }
 

@@ -8,6 +8,7 @@ use pagescope_shared::format::{count, grouped};
 use pagescope_shared::model::Change;
 use pagescope_shared::world::World;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Which trace, and how to tell.
@@ -57,6 +58,8 @@ pub(crate) fn check(options: &Options) -> Result<u8> {
     let mut world = World::new(store.header().page_size);
     let mut change = Change::default();
     let (mut last_ns, mut ends, mut number) = (0, false, 0u64);
+    // Something was lost; whose mappings were seen since.
+    let (mut is_torn, mut seen) = (false, HashSet::new());
     events(&store, 0, &mut |_, event| {
         number += 1;
         ends = matches!(event.kind, EventKind::End(_));
@@ -67,7 +70,16 @@ pub(crate) fn check(options: &Options) -> Result<u8> {
         last_ns = last_ns.max(event.time_ns);
         world.apply(event, &mut change);
         for drift in &change.drift {
-            errors.push(|| format!("{}: {drift}", place()));
+            let found = if is_torn && !seen.contains(&event.pid) { &mut warnings } else { &mut errors };
+            found.push(|| format!("{}: {drift}", place()));
+        }
+        match &event.kind {
+            EventKind::Lost(lost) if lost.count > 0 => {
+                is_torn = true;
+                seen.clear();
+            }
+            EventKind::Snapshot(_) => drop(seen.insert(event.pid)),
+            _ => {}
         }
         if let EventKind::Lost(lost) = &event.kind {
             let what = if lost.count == 0 {

@@ -138,6 +138,64 @@ fn killed_it_leaves_what_it_had() {
     }
 }
 
+/// Only the way that does not stop the program can lose anything of it.
+#[test]
+fn what_was_lost_is_told_and_looked_up() {
+    if !backends().contains(&"perf") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.pscope");
+    let child = recorder("perf", &file, &[program(), "late-storm", "60000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let incomplete = dir.path().join("x.pscope.incomplete");
+    wait_for("it began", || incomplete.exists());
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "-STOP");
+    std::thread::sleep(Duration::from_millis(1500));
+    signal(&child, "-CONT");
+    let output = child.wait_with_output().unwrap();
+    let trace = read(&std::fs::read(&file).unwrap()).unwrap();
+    let lost = trace.events.iter().position(|e| matches!(&e.kind, EventKind::Lost(lost) if lost.count > 0));
+    let later = trace.events.iter().skip(lost.unwrap());
+    assert!(later.clone().any(|e| matches!(e.kind, EventKind::Snapshot(_))));
+    // In the end all is known again.
+    let recorded = Recorded { output, trace };
+    assert_eq!(recorded.pages(&[pagescope_shared::page::PageState::Private]), vec![7]);
+    assert!(pagescope(&["check", file.to_str().unwrap()]).status.success());
+}
+
+#[test]
+fn a_32_bit_program_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let narrow = dir.path().join("narrow");
+    // exit(3), as small as it can be: header, one segment, and mov $1, %eax; mov $3, %ebx; int $0x80.
+    let mut file = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0".to_vec();
+    for word in
+        [0x0804_8054u32, 52, 0, 0, 0x0020_0034, 1, 0, 1, 0, 0x0804_8000, 0x0804_8000, 96, 96, 5, 0x1000]
+    {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(b"\xb8\x01\0\0\0\xbb\x03\0\0\0\xcd\x80");
+    std::fs::write(&narrow, file).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&narrow).status().unwrap().success());
+    if Command::new(&narrow).status().is_ok_and(|status| status.code() != Some(3)) {
+        eprintln!("this machine does not run 32-bit programs: not tried");
+        return;
+    }
+    for backend in backends() {
+        let output =
+            recorder(backend, &dir.path().join("x.pscope"), &[narrow.to_str().unwrap()]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("it is a 32-bit program"), "{said}");
+        assert!(!dir.path().join("x.pscope.incomplete").exists());
+    }
+}
+
 #[test]
 fn a_quiet_programs_beginning_is_written_within_a_second() {
     for backend in backends() {

@@ -162,12 +162,16 @@ int main(int argc, char **argv) {
         for (long i = 0; i < number; i += 2)
             if (mprotect(at + i * PAGE, PAGE, PROT_READ)) return 1;
         told(at, (size_t)number * PAGE);
-    } else if (!strcmp(name, "storm")) {
+    } else if (!strcmp(name, "storm") || !strcmp(name, "late-storm")) {
+        if (name[0] == 'l') usleep(700000);
         for (long i = 0; i < number; i++) {
             char *at = map(16 * PAGE, PROT_READ | PROT_WRITE);
             touch(at, 4);
             munmap(at, 16 * PAGE);
         }
+        char *last = map(16 * PAGE, PROT_READ | PROT_WRITE);
+        touch(last, 7);
+        told(last, 16 * PAGE);
     } else if (!strcmp(name, "steady")) {
         for (;;) {
             map_and_unmap((void *)1);

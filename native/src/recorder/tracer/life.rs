@@ -4,9 +4,10 @@ use super::{Ended, Process, Task, Tracer, signal_name};
 use crate::proc::{mappings_with_flags, status};
 use crate::recorder::calls;
 use crate::recorder::session::Stands;
-use crate::sys::trace;
+use crate::sys::{signals, trace};
 use anyhow::Result;
 use pagescope_shared::event::{EventKind, Exec, Exit, Fork, ForkMemory, Snapshot, Start, Thread};
+use rustix::process::geteuid;
 
 impl Tracer {
     /// A thread or a process came into being: which of the two, `/proc` says.
@@ -48,6 +49,13 @@ impl Tracer {
 
     pub(super) fn became(&mut self, tid: i32) -> Result<()> {
         let pid = tid.unsigned_abs();
+        let narrow = status::is_32_bit(pid);
+        if narrow && !self.running {
+            self.ended = Some(Ended::Refused("it is a 32-bit program; 64-bit ones can be recorded"));
+            signals::kill(tid, libc::SIGKILL);
+            self.go_on(tid, 0);
+            return Ok(());
+        }
         let began = self.tasks.values().filter(|t| t.pid == pid).filter_map(|t| t.call);
         let began = began.filter(|(call, _)| calls::is_exec(*call)).map(|(_, since)| since).max();
         let brk = status::heap_start(pid);
@@ -67,6 +75,13 @@ impl Tracer {
         self.session.happens(pid, pid, kind);
         self.settle(Stands::Process(pid))?;
         self.session.snapshot(pid, pid)?;
+        if narrow {
+            self.session.remark(pid, "is a 32-bit program, whose calls are not seen")?;
+        }
+        if status::is_privileged(pid) && !geteuid().is_root() {
+            let what = "runs without the rights that its file gives (set-user-ID), because it is traced; as root it has them";
+            self.session.remark(pid, what)?;
+        }
         self.go_on(tid, 0);
         Ok(())
     }
@@ -101,12 +116,13 @@ impl Tracer {
         self.session.process_gone(task.pid);
         self.processes.remove(&task.pid);
         if tid == self.leader {
-            self.ended = Some(ended);
+            self.ended.get_or_insert(ended);
         }
         if self.running {
             let exit = match ended {
                 Ended::Code(code) => Exit { code: Some(code), signal: None },
                 Ended::Signal(signal) => Exit { code: None, signal: Some(signal_name(signal)) },
+                Ended::Refused(_) => return,
             };
             self.session.happens(task.pid, task.pid, EventKind::Exit(Box::new(exit)));
         }
