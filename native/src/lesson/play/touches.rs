@@ -125,7 +125,9 @@ impl Play<'_> {
 
     fn take_samples(&mut self) -> Result<()> {
         let Some(faults) = &mut self.faults else { return Ok(()) };
-        if faults.drain(&mut self.samples) > 0 {
+        let mut losses = Vec::new();
+        faults.drain(&mut self.samples, &mut losses);
+        if !losses.is_empty() {
             bail!("the kernel has lost page faults");
         }
         self.samples.sort_unstable_by_key(|sample: &FaultSample| sample.time_ns);
@@ -135,7 +137,7 @@ impl Play<'_> {
     /// Leaves out what came since the last deed.
     pub(super) fn forget_faults(&mut self) {
         if let Some(faults) = &mut self.faults {
-            faults.drain(&mut self.samples);
+            faults.drain(&mut self.samples, &mut Vec::new());
             self.samples.clear();
         }
     }
