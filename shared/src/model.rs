@@ -3,6 +3,7 @@
 mod advise;
 mod change;
 mod contents;
+pub mod diff;
 mod fault;
 mod fork;
 mod mappings;

@@ -5,12 +5,14 @@ mod keyframes;
 mod reach;
 mod search;
 mod series;
+mod trouble;
 mod walk;
 
 pub use approach::Approach;
 pub use reach::{Gap, Marked, ProcessReach, Reach, Stretches};
 pub use search::{Found, Query};
 pub use series::{Sample, Series};
+pub use trouble::{Trouble, Troubles};
 pub use walk::{Passed, Walk};
 
 use crate::event::{Event, EventKind, Step};
@@ -32,7 +34,7 @@ use std::sync::Arc;
 pub struct Timeline {
     store: Store,
     steps: Vec<(usize, Arc<Step>)>,
-    lost: u64,
+    troubles: Troubles,
     ends: bool,
     keyframes: Keyframes,
     series: Series,
@@ -72,7 +74,7 @@ impl Timeline {
         let start = Moment { position: 0, world, change: Change::default() };
         Self {
             steps: Vec::new(),
-            lost: 0,
+            troubles: Troubles::default(),
             ends: false,
             keyframes: Keyframes::new(&start, distance),
             series: Series::new(store.len()),
@@ -96,6 +98,7 @@ impl Timeline {
                 self.reach.follow(self.explored.position, event);
                 self.explored.world.apply(event, &mut self.explored.change);
                 self.explored.position += 1;
+                self.troubles.follow(self.explored.position, event, &self.explored.change.drift);
                 self.series.follow(&self.explored, event.time_ns);
                 self.keyframes.follow(&self.explored);
             }
@@ -108,12 +111,8 @@ impl Timeline {
 
     /// What is worth remembering of a trace as a whole.
     fn learn(&mut self, event: &Event) {
-        match &event.kind {
-            EventKind::Step(step) => {
-                self.steps.push((self.explored.position, Arc::new(step.as_ref().clone())));
-            }
-            EventKind::Lost(lost) => self.lost = self.lost.saturating_add(lost.count.max(1)),
-            _ => {}
+        if let EventKind::Step(step) = &event.kind {
+            self.steps.push((self.explored.position, Arc::new(step.as_ref().clone())));
         }
         self.ends = matches!(event.kind, EventKind::End(_));
     }
@@ -169,7 +168,11 @@ impl Timeline {
     }
     /// How many events the recording lost, as far as the trace has been gone through.
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.troubles.lost()
+    }
+    /// Where the recording lost something, and where events and model disagree, as far as the trace has been gone through.
+    pub fn troubles(&self) -> &Troubles {
+        &self.troubles
     }
     /// Whether the last event that was gone through says that the recording ended as it should.
     pub fn ends_well(&self) -> bool {

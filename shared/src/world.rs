@@ -3,6 +3,7 @@
 mod companions;
 mod save;
 mod shared;
+mod sum;
 
 pub use companions::{Companion, Sameness};
 
@@ -12,6 +13,7 @@ use crate::interval::{Cut, IntervalMap, own};
 use crate::model::{AddressSpace, Change, Totals};
 use crate::page::Page;
 use std::rc::Rc;
+use sum::Sum;
 
 /// Everything that is known at one moment. A clone costs nothing until one of the two changes.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct World {
     /// The families of those that live, by process number: only kin can share private pages.
     live: IntervalMap<u32>,
     forks: u32,
+    /// What all address spaces amounted to when the busy one became so.
+    sum: Sum,
 }
 
 /// One process at one moment.
@@ -75,7 +79,7 @@ impl World {
     /// Before anything was recorded.
     pub fn new(page_size: PageSize) -> Self {
         let (processes, live) = (IntervalMap::default(), IntervalMap::default());
-        Self { page_size, processes, busy: None, live, forks: 0 }
+        Self { page_size, processes, busy: None, live, forks: 0, sum: Sum::default() }
     }
 
     /// All processes by number, the ended ones too.
@@ -102,19 +106,9 @@ impl World {
         self.process(self.lender(pid)).map(|p| &p.space)
     }
 
-    /// What all address spaces amount to.
+    /// What all address spaces amount to. Costs the same however many there are.
     pub fn totals(&self) -> Totals {
-        let mut sum = Totals::default();
-        for (_, process) in self.processes() {
-            let one = process.space.totals();
-            sum.mapped = sum.mapped.saturating_add(one.mapped);
-            sum.mappings += one.mappings;
-            sum.faults += one.faults;
-            for (a, b) in sum.pages.iter_mut().zip(one.pages) {
-                *a = a.saturating_add(b);
-            }
-        }
-        sum
+        self.sum.with(self.busy.as_ref().map(|(_, process)| process.space.totals()))
     }
 
     /// Follows one event, and says what it did to the process's memory: into `change`, which is emptied first.
@@ -186,18 +180,27 @@ impl World {
 
     #[inline(never)]
     fn turn_to(&mut self, pid: u32) {
-        if let Some((old, process)) = self.busy.take()
-            && let Some(place) = self.processes.get_mut(u64::from(old))
-        {
-            *place = Some(process);
+        if let Some((old, process)) = self.busy.take() {
+            self.sum.put_down(process.space.totals());
+            if let Some(place) = self.processes.get_mut(u64::from(old)) {
+                *place = Some(process);
+            }
         }
         let place = self.processes.get_mut(u64::from(pid));
         self.busy = place.and_then(Option::take).map(|process| (pid, process));
+        if let Some((_, process)) = &self.busy {
+            self.sum.take_up(process.space.totals());
+        }
     }
 
     fn add(&mut self, pid: u32, parent: Option<u32>, space: AddressSpace, family: u32) {
         let key = u64::from(pid);
-        self.busy.take_if(|busy| busy.0 == pid);
+        // Whoever had this number is gone: he is taken out of the sum first.
+        if self.processes.get(key).is_some() {
+            self.turn_to(pid);
+            self.busy = None;
+        }
+        self.sum.put_down(space.totals());
         self.processes.insert(key, key + 1, Some(Rc::new(Process::new(parent, space))));
         self.live.insert(key, key + 1, family);
     }

@@ -1,9 +1,14 @@
 //! The state of the page, and the one function that changes it.
 
 use crate::commands;
+use crate::compare::Compare;
+use crate::events::{Events, Pursuit};
+use crate::inspect::History;
 use crate::msg::Msg;
+use crate::overlay::Overlay;
 use crate::pages::{self, Pages, Shown};
 use crate::player::{Course, Motion};
+use crate::tally::Tally;
 use crate::time;
 use crate::time::scale::Pace;
 use crate::view::{aim, shown_process};
@@ -80,6 +85,20 @@ pub struct App {
     pub walk: crate::walk::State,
     /// The picture of pages, and where its camera is.
     pub pages: Pages,
+    /// The list of events, and what is looked for in it.
+    pub events: Events,
+    /// A search for the next event of a kind, while it goes on.
+    pub pursuit: Option<Pursuit>,
+    /// Something to say that changes nothing.
+    pub notice: String,
+    /// What stands over the page.
+    pub overlay: Option<Overlay>,
+    /// The latest events of what is inspected.
+    pub inspect: History,
+    /// Two moments side by side.
+    pub compare: Compare,
+    /// The events of the whole trace by kind.
+    pub tally: Tally,
     /// Where the film is going.
     pub motion: Motion,
     /// How fast: 1 is as made.
@@ -142,6 +161,13 @@ impl Default for App {
             selection: None,
             walk: crate::walk::State::default(),
             pages: Pages::default(),
+            events: Events::default(),
+            pursuit: None,
+            notice: String::new(),
+            overlay: None,
+            inspect: History::default(),
+            compare: Compare::default(),
+            tally: Tally::default(),
             motion: Motion::Still,
             speed: 1.0,
             pace: Pace::Events,
@@ -170,10 +196,18 @@ impl Default for App {
 impl App {
     /// Changes the state by one message.
     pub fn update(&mut self, msg: Msg) {
+        let before = self.revision;
         if !matches!(msg, Msg::Tick(_) | Msg::Frame | Msg::Work(_)) {
             self.revision += 1;
         }
         self.touched |= msg.is_the_persons();
+        self.happens(msg);
+        if self.revision != before {
+            self.ask();
+        }
+    }
+
+    fn happens(&mut self, msg: Msg) {
         match msg {
             Msg::Load(msg) => self.load_msg(msg),
             Msg::Address(address) => self.address(address),
@@ -226,6 +260,13 @@ impl App {
             Msg::ReducedMotion(on) => self.reduced_motion = on,
             Msg::Meter => self.meter = !self.meter,
             Msg::CopyLink => self.links += 1,
+            Msg::Events(msg) => self.events_message(msg),
+            Msg::Pursue(pursuit) => {
+                self.notice.clear();
+                self.pursuit = Some(pursuit);
+            }
+            Msg::Overlay(msg) => self.overlay_message(msg),
+            Msg::Compare(msg) => self.compare.update(msg, self.position()),
             Msg::Run(id) => {
                 if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
                     self.update(msg);
@@ -319,6 +360,7 @@ impl App {
         self.trace += 1;
         (self.process, self.hover, self.selection) = (None, None, None);
         (self.repeat, self.course) = (None, None);
+        self.forget_questions();
         (self.source, self.goal, self.goal_is_near) = (None, None, false);
         self.name = name.to_owned();
         self.jump(self.first_position());
@@ -332,11 +374,13 @@ impl App {
     fn jump(&mut self, to: usize) {
         self.motion = Motion::Still;
         self.waited = 0.0;
+        self.pursuit = None;
         self.set_position(to);
     }
 }
 
 mod loading;
+mod panels;
 mod playing;
 pub use loading::Goal;
 #[cfg(test)]

@@ -3,10 +3,12 @@
 use crate::app::{App, SidePanel, StageView};
 use crate::load;
 use crate::msg::Msg;
+use crate::overlay::{self, Kind};
 use crate::pages::Msg as Pages;
 use crate::player::speed_beside;
 use crate::time;
 use crate::time::scale::Pace;
+use crate::{compare, events, inspect};
 
 /// Something that a person can ask for.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +148,11 @@ impl Command {
         self.keys.iter().map(|key| key_label(key)).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether it does something now.
+    pub fn is_possible(&self, app: &App) -> bool {
+        matches!(self.act, Act::Browser(_)) || self.message(app).is_some()
+    }
+
     /// The message that it becomes now.
     pub fn message(&self, app: &App) -> Option<Msg> {
         match self.act {
@@ -202,7 +209,16 @@ const fn pages(
     Command { id, name, group: View, keys, context, act: Act::Send(message) }
 }
 
-use Group::{Page, Panel, Play, View};
+use Group::{Find, Page, Panel, Play, View};
+
+fn open(kind: Kind) -> Option<Msg> {
+    Some(Msg::Overlay(overlay::Msg::Open(kind)))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a command wants")]
+fn compare(msg: compare::Msg) -> Option<Msg> {
+    Some(Msg::Compare(msg))
+}
 
 /// All commands, in the order of the help.
 pub static ALL: &[Command] = &[
@@ -235,7 +251,9 @@ pub static ALL: &[Command] = &[
     command("overview", "All pages of the process", View, &["o"], |app| {
         Some(if app.pages.shows_all_for_good() { Msg::Follow } else { Msg::Overview })
     }),
-    command("follow", "Follow the events again", View, &["Escape"], |_| Some(Msg::Follow)),
+    command("follow", "Select nothing, then follow the events", View, &["Escape"], |app| {
+        Some(if app.selection.is_some() { Msg::Select(None) } else { Msg::Follow })
+    }),
     time("time-whole", "All of the trace", &["0"], |_| Some(time::Msg::Whole)),
     time("time-in", "Closer to this moment", &["+", "="], |app| zoom(app, 0.5)),
     time("time-out", "Further away", &["-"], |app| zoom(app, 2.0)),
@@ -274,6 +292,27 @@ pub static ALL: &[Command] = &[
     }),
     command("side-compare", "Compare: two moments", Panel, &["7"], |_| Some(Msg::Side(SidePanel::Compare))),
     command("side-trace", "Trace: what was recorded", Panel, &["8"], |_| Some(Msg::Side(SidePanel::Trace))),
+    command("compare-a", "A is here", Panel, &["a"], |_| compare(compare::Msg::SetA)),
+    command("compare-b", "B is here", Panel, &["b"], |_| compare(compare::Msg::SetB)),
+    command("compare-reset", "A where the step begins, B moves along", Panel, &[], |_| {
+        compare(compare::Msg::Reset)
+    }),
+    command("finder", "Commands, places, names…", Find, &["Ctrl+k"], |_| open(Kind::Finder)),
+    command("processes", "Processes", Find, &["Shift+p"], |_| open(Kind::Processes)),
+    command("find", "Find among the events", Find, &["/"], |_| Some(Msg::Events(events::Msg::Find))),
+    command("next-match", "Next event of the list", Find, &["g", "F3"], |_| {
+        Some(Msg::Events(events::Msg::Next { back: false }))
+    }),
+    command("previous-match", "Event of the list before", Find, &["Shift+g", "Shift+F3"], |_| {
+        Some(Msg::Events(events::Msg::Next { back: true }))
+    }),
+    command("next-here", "Next event about what is inspected", Find, &["j"], |app| {
+        inspect::pursuit(app, false).map(Msg::Pursue)
+    }),
+    command("previous-here", "Event before about what is inspected", Find, &["Shift+j"], |app| {
+        inspect::pursuit(app, true).map(Msg::Pursue)
+    }),
+    command("help", "Keys and commands", Page, &["?"], |_| open(Kind::Help)),
     command("dismiss", "Close the message", Page, &[], |app| app.error.as_ref().map(|_| Msg::DismissError)),
     browser("open", "Open a trace", &["Ctrl+o"], BrowserAct::Open),
     command("stop-loading", "Stop loading, or go on with it", Page, &[], |app| {

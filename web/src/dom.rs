@@ -1,13 +1,17 @@
 //! The browser's side: listeners make messages, one frame loop applies them and writes the page.
 
 mod address;
+mod document;
 mod elements;
+mod events;
 mod fetch;
 mod frame_loop;
 mod input;
+mod list;
 mod load;
 mod map;
 mod opener;
+mod overlay;
 mod pages;
 mod panels;
 mod part;
@@ -16,6 +20,7 @@ mod player;
 mod shell;
 mod theme;
 mod time;
+mod voice;
 mod walk;
 
 use elements::Elements;

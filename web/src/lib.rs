@@ -4,21 +4,29 @@
 //! [`layout`] -> [`scene::Scene`] -> [`render::Renderer`]. All of that is plain Rust that is tested
 //! natively; only `dom` and the two renderers need a browser.
 
+pub mod about;
 pub mod address;
 pub mod app;
 pub mod commands;
+pub mod compare;
 #[cfg(target_arch = "wasm32")]
 pub mod dom;
+pub mod events;
 pub use pagescope_shared::format;
+pub mod inspect;
 pub mod layout;
+pub mod list;
 pub mod load;
 pub mod meter;
 pub mod msg;
+pub mod overlay;
 pub mod pages;
 pub mod palette;
+pub mod panel;
 pub mod player;
 pub mod render;
 pub mod scene;
+pub mod tally;
 pub mod time;
 pub mod view;
 pub mod walk;

@@ -85,6 +85,14 @@ pub enum Msg {
     ReducedMotion(bool),
     /// Show how long frames take, or no longer.
     Meter,
+    /// In the list of events.
+    Events(crate::events::Msg),
+    /// To the next event of this kind, or back to the one before: it is looked for in slices.
+    Pursue(crate::events::Pursuit),
+    /// In what stands over the page.
+    Overlay(crate::overlay::Msg),
+    /// In the comparison of two moments.
+    Compare(crate::compare::Msg),
     /// A command of the table, by its id.
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.

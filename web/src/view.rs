@@ -5,7 +5,7 @@ mod event;
 mod map;
 mod stage;
 
-pub use event::{EventView, Fact};
+pub use event::{EventView, Fact, event_line, exit_text};
 pub use map::{Region, Row, Share, rows};
 pub(crate) use stage::aim;
 pub use stage::{PageStage, Stage};
@@ -84,6 +84,30 @@ pub struct Player {
     pub markers: bool,
 }
 
+impl View {
+    /// What a listener is told: the step where there are steps, else the event.
+    pub fn spoken(&self, app: &App) -> String {
+        if !app.notice.is_empty() {
+            return app.notice.clone();
+        }
+        if let Some(step) = self.step.filter(|_| !self.step_title.is_empty()) {
+            return format!(
+                "Step {} of {}: {}. {}",
+                step + 1,
+                self.steps.len(),
+                self.step_title,
+                self.narration
+            );
+        }
+        if self.player.position == 0 {
+            return String::new();
+        }
+        let facts = self.event.facts.iter().take(3).map(|fact| format!("{}: {}", fact.label, fact.text));
+        let facts = facts.collect::<Vec<_>>().join("; ");
+        format!("{}. {}. {facts}", self.player.label, self.event.headline)
+    }
+}
+
 /// No panel shows more of a name than this, in characters.
 const MAX_NAME: usize = 200;
 /// No source panel shows more lines than this.
@@ -146,7 +170,9 @@ fn position_text(timeline: &Timeline) -> String {
 pub fn shown_process<'a>(app: &App, timeline: &'a Timeline) -> Option<(u32, &'a Process)> {
     let world = timeline.world();
     let chosen = app.process.filter(|pid| world.process(*pid).is_some());
-    let pid = chosen.or_else(|| timeline.event().map(|e| e.pid));
+    // What the recorder says of itself is of no process.
+    let of_event = || timeline.before(50).map(|(_, event)| event.pid).find(|pid| *pid != 0);
+    let pid = chosen.or_else(of_event);
     let found = pid.and_then(|pid| Some((pid, world.process(pid)?)));
     found.or_else(|| world.processes().next())
 }

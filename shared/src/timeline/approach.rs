@@ -76,6 +76,16 @@ impl Timeline {
         }
     }
 
+    /// The world at another position; this moment stays. `None` when bytes have to come first, or when about `most` events
+    /// are not enough to get there.
+    pub fn world_at(&mut self, position: usize, most: usize) -> Option<World> {
+        let (now, way) = (self.now.clone(), self.way.clone());
+        let arrived = self.approach(position, most) == Approach::Arrived;
+        self.way = way;
+        let there = std::mem::replace(&mut self.now, now).world;
+        arrived.then_some(there)
+    }
+
     /// The nearest moment at or before `to` from which it can be reached.
     fn start(&self, to: usize) -> Start {
         let at = |moment: &Moment| (moment.position <= to).then_some(moment.position);

@@ -121,3 +121,34 @@ fn a_walk_sees_what_was_played() {
         assert!(*timeline.world() == world, "after {position}");
     }
 }
+#[test]
+fn another_moment_is_looked_at_without_going_there() {
+    let mut timeline = Timeline::new(&read(GOLDEN.as_bytes()).unwrap());
+    timeline.seek(7);
+    let here = (timeline.world().clone(), timeline.change().clone());
+    for at in [0, 4, 9, usize::MAX] {
+        let there = timeline.world_at(at, 100).unwrap();
+        assert_eq!((timeline.world(), timeline.change(), timeline.position()), (&here.0, &here.1, 7));
+        let mut other = timeline.clone();
+        other.seek(at);
+        assert_eq!(&there, other.world(), "at {at}");
+    }
+}
+
+#[test]
+fn losses_and_drift_have_places() {
+    let header = GOLDEN.lines().next().unwrap();
+    let text = format!(
+        "{header}\n{}\n{}\n{}\n",
+        r#"{"seq":1,"t":1,"pid":1,"tid":1,"kind":"lost","count":0,"reason":"the ring was full"}"#,
+        r#"{"seq":2,"t":2,"pid":1,"tid":1,"kind":"lost","count":7,"reason":"again"}"#,
+        r#"{"seq":3,"t":3,"pid":1,"tid":1,"kind":"fault","addr":"0x5000"}"#,
+    );
+    let timeline = Timeline::new(&read(text.as_bytes()).unwrap());
+    let troubles = timeline.troubles();
+    assert_eq!((troubles.lost(), troubles.drift(), timeline.lost()), (8, 1, 8));
+    let places: Vec<usize> = troubles.listed().iter().map(|(at, _)| *at).collect();
+    assert_eq!(places, [1, 2, 3]);
+    assert_eq!(troubles.listed()[1].1, Trouble::Lost(7, "again".to_owned()));
+    assert!(matches!(troubles.listed()[2].1, Trouble::Drift(crate::model::Drift::Unmapped(_))));
+}

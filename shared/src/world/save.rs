@@ -74,6 +74,7 @@ impl World {
             if world.processes.get(key).is_some() {
                 return None;
             }
+            world.sum.put_down(process.space.totals());
             world.processes.insert_free(key, key + 1, Some(Rc::new(process)));
             if let Some(family) = family {
                 world.live.insert_free(key, key + 1, family);

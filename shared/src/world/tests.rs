@@ -201,3 +201,39 @@ fn two_mappings_of_one_object_stand_on_the_same_frames() {
     film.write(1, 65);
     assert_eq!(companions(&film, 1, 17), [(1, 65, Sameness::Object), (2, 129, Sameness::Object)]);
 }
+
+/// The running sum is that of all processes, whatever happens to them.
+#[test]
+fn totals_are_the_sum_of_all() {
+    let mut seed = 11u64;
+    let mut next = |n: u64| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) % n
+    };
+    let mut film = Film::new();
+    for i in 0..2000 {
+        let (pid, page) = (1 + u32::try_from(next(5)).unwrap(), 16 + next(40));
+        match next(7) {
+            0..=2 if film.world.page_at(pid, Addr(page * PAGE)).is_some() => film.write(pid, page),
+            0..=2 if (0..4).all(|i| film.world.page_at(pid, Addr((page + i) * PAGE)).is_none()) => {
+                film.map(pid, page, anonymous())
+            }
+            3 => film.fork(pid, 1 + u32::try_from(next(5)).unwrap(), ForkMemory::Copied),
+            4 => film.fork(pid, 1 + u32::try_from(next(5)).unwrap(), ForkMemory::Shared),
+            5 => film.exit(pid),
+            6 => film.happens(pid, EventKind::Exec(Box::new(Exec { exe: "x".into(), argv: vec![] }))),
+            _ => &mut film,
+        };
+        let mut all = Totals::default();
+        for (_, process) in film.world.processes() {
+            let one = process.space.totals();
+            (all.mapped, all.mappings, all.faults) =
+                (all.mapped + one.mapped, all.mappings + one.mappings, all.faults + one.faults);
+            all.pages.iter_mut().zip(one.pages).for_each(|(a, b)| *a += b);
+        }
+        assert_eq!(film.world.totals(), all, "after {i}");
+        if i % 100 == 0 {
+            assert_eq!(World::load(PageSize::FOUR_KIB, &film.world.save()).unwrap().totals(), all);
+        }
+    }
+}

@@ -231,7 +231,11 @@ impl App {
             _ => false,
         };
         let picture = |timeline| self.time.has_work(timeline, self.trace);
-        opening || self.goal_is_near || self.can_explore() || self.timeline.as_ref().is_some_and(picture)
+        opening
+            || self.goal_is_near
+            || self.seeks()
+            || self.can_explore()
+            || self.timeline.as_ref().is_some_and(picture)
     }
 
     /// Whether the trace can be gone through further, and should.
@@ -247,6 +251,8 @@ impl App {
             self.open_on(amount.saturating_mul(BYTES_AN_EVENT));
         } else if self.goal_is_near {
             self.approach_goal(amount);
+        } else if self.seeks() {
+            self.seek_on(amount);
         } else if let Some(timeline) = &mut self.timeline {
             if explores {
                 timeline.explore(amount);

@@ -2,18 +2,23 @@
 //! longer than a frame, a slice of it.
 
 use super::address::AddressLine;
+use super::document::BlockPanel;
 use super::elements::{Elements, Listener, by_id};
+use super::events::Events;
 use super::load::{Bar, Files, Loader};
 use super::opener::Opener;
+use super::overlay::Overlay;
 use super::part::{Frame, Part};
+use super::voice::Voice;
 use super::{
     input, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
     theme, time::Time, walk::Walk, window,
 };
-use crate::app::App;
+use crate::app::{App, SidePanel};
 use crate::meter::Meter;
 use crate::msg::Msg;
 use crate::view::{View, view};
+use crate::{about, compare, inspect};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -93,6 +98,12 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Bar::new(&document)?),
             Box::new(AddressLine::new(&document, &queue)?),
             Box::new(Opener::new(&document, &queue, &files)?),
+            Box::new(Events::new(&document, &queue)?),
+            Box::new(BlockPanel::new(&document, "inspect", SidePanel::Inspect, inspect::blocks)?),
+            Box::new(BlockPanel::new(&document, "compare", SidePanel::Compare, compare::blocks)?),
+            Box::new(BlockPanel::new(&document, "trace", SidePanel::Trace, about::blocks)?),
+            Box::new(Overlay::new(&elements, &queue)?),
+            Box::new(Voice::new(&document)?),
         ],
         loader: Loader::new(&queue, files),
         pictures: vec![

@@ -7,6 +7,8 @@ use super::{opener, theme, window};
 use crate::app::{SidePanel, StageView};
 use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
+use crate::overlay;
+use crate::panel::Go;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
@@ -25,8 +27,14 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue, files: &Files) -> Result<V
     on(&e.document.clone().into(), "click", {
         let (queue, e) = (queue.clone(), Rc::clone(e));
         Box::new(move |event| {
-            if let Some(command) = data(&event, "command").and_then(|id| commands::by_id(&id)) {
-                run(command, &queue, &e);
+            let Some(go) = go(&event) else { return };
+            // A row of the dialog has done its work.
+            if e.document.query_selector("#overlay[open]").is_ok_and(|open| open.is_some()) {
+                queue.send(Msg::Overlay(overlay::Msg::Close));
+            }
+            match &go {
+                Go::Command(id) => commands::by_id(id).into_iter().for_each(|c| run(c, &queue, &e)),
+                other => other.clone().messages().into_iter().for_each(|msg| queue.send(msg)),
             }
         })
     });
@@ -101,6 +109,9 @@ fn shown<T: Copy>(e: &Elements, name: &str, all: &[(&str, T)]) -> Option<T> {
 
 fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
+    if e.document.query_selector("#overlay[open]").is_ok_and(|open| open.is_some()) {
+        return;
+    }
     // AltGr is Ctrl and Alt on some systems: it makes signs.
     let ctrl = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
     if event.default_prevented() || (event.alt_key() && !event.ctrl_key()) || opener::is_open(&e.document) {
@@ -153,6 +164,13 @@ fn label_buttons(e: &Elements) {
             let _ = button.set_attribute("aria-keyshortcuts", &keys);
         }
     }
+}
+
+/// Where a click leads: by the innermost element that says so.
+fn go(event: &web_sys::Event) -> Option<Go> {
+    let selector = Go::NAMES.map(|name| format!("[{name}]")).join(",");
+    let element = event.target()?.dyn_into::<Element>().ok()?.closest(&selector).ok()??;
+    Go::NAMES.iter().find_map(|name| Go::parse(name, &element.get_attribute(name)?))
 }
 
 /// The value of `data-NAME` on the element that was clicked or one around it.

@@ -23,6 +23,7 @@ impl Part for Panels {
         self.words(view);
         self.source(view);
         self.player(view);
+        set_class(&self.elements.process, "chosen", frame.app.process.is_some());
         self.shown.clone_from(view);
     }
 }

@@ -1,9 +1,10 @@
 //! Which view stands in the middle, which panel beside it.
 
-use super::elements::by_id;
+use super::elements::{Listener, by_id};
 use super::part::{Frame, Part};
 use crate::app::{SidePanel, StageView};
-use web_sys::{Document, HtmlElement};
+use wasm_bindgen::JsCast;
+use web_sys::{Document, HtmlElement, KeyboardEvent};
 
 /// A trace with fewer events than this needs no picture of the whole.
 const SHORT: usize = 200;
@@ -14,6 +15,7 @@ pub(super) struct Shell {
     stages: Vec<HtmlElement>,
     sides: Vec<HtmlElement>,
     shown: Option<(StageView, SidePanel, bool)>,
+    _listeners: Vec<Listener>,
 }
 
 impl Shell {
@@ -23,8 +25,35 @@ impl Shell {
             StageView::ALL.iter().map(|(name, _)| tab("stage", name)).collect::<Result<_, _>>()?;
         let sides: Vec<_> =
             SidePanel::ALL.iter().map(|(name, _)| tab("side", name)).collect::<Result<_, _>>()?;
-        Ok(Self { app: by_id(document, "app")?, stages, sides, shown: None })
+        let listeners = stages.iter().chain(&sides).filter_map(|tab| {
+            let list = tab.closest("[role=tablist]").ok().flatten()?;
+            let _ = list.set_attribute("data-keys", "ArrowLeft ArrowRight Home End");
+            Some(Listener::new(tab, "keydown", move |event| {
+                let _ = along(&event, &list);
+            }))
+        });
+        let listeners = listeners.collect();
+        Ok(Self { app: by_id(document, "app")?, stages, sides, shown: None, _listeners: listeners })
     }
+}
+
+/// Arrows go along a list of tabs.
+fn along(event: &web_sys::Event, list: &web_sys::Element) -> Option<()> {
+    let key = event.dyn_ref::<KeyboardEvent>()?.key();
+    let tabs = list.query_selector_all("[role=tab]").ok()?;
+    let tab = event.current_target()?.dyn_into::<web_sys::Node>().ok()?;
+    let here = (0..tabs.length()).find(|i| tabs.item(*i).as_ref() == Some(&tab))?;
+    let to = match key.as_str() {
+        "ArrowRight" => (here + 1) % tabs.length(),
+        "ArrowLeft" => (here + tabs.length() - 1) % tabs.length(),
+        "Home" => 0,
+        "End" => tabs.length() - 1,
+        _ => return None,
+    };
+    let tab = tabs.item(to)?.dyn_into::<HtmlElement>().ok()?;
+    event.prevent_default();
+    tab.click();
+    tab.focus().ok()
 }
 
 impl Part for Shell {
@@ -38,7 +67,10 @@ impl Part for Shell {
         self.shown = Some(now);
         let select = |tabs: &[HtmlElement], chosen: Option<usize>| {
             for (i, tab) in tabs.iter().enumerate() {
-                let _ = tab.set_attribute("aria-selected", if chosen == Some(i) { "true" } else { "false" });
+                let is = chosen == Some(i);
+                let _ = tab.set_attribute("aria-selected", if is { "true" } else { "false" });
+                // One stop for the tab key: arrows go along.
+                tab.set_tab_index(if is { 0 } else { -1 });
             }
         };
         let stage = StageView::ALL.iter().position(|(_, stage)| *stage == app.stage);

@@ -1,6 +1,9 @@
 //! One event in words: what was asked, what the kernel did, what it led to.
 
 mod calls;
+mod line;
+
+pub use line::{exit as exit_text, line as event_line};
 
 use crate::format::{clipped, count, grouped, size};
 use pagescope_shared::addr::PageSize;
