@@ -72,6 +72,8 @@ pub struct Time {
     /// What was shown before.
     last: Option<Sketch>,
     fill: Option<Fill>,
+    /// So many of its columns are in the picture that was last called new.
+    painted: usize,
     /// What axis and fold were made for.
     made_for: Option<MadeFor>,
 }
@@ -217,9 +219,9 @@ impl Time {
         if !self.has_work(timeline, trace) {
             return;
         }
-        self.version += 1;
         let wanted = self.wanted(timeline, trace);
         if self.made_for.as_ref() != Some(&wanted) {
+            self.version += 1;
             self.lay_out(timeline, wanted);
         }
         if timeline.explored() < timeline.end() || self.whole_serves() {
@@ -228,10 +230,15 @@ impl Time {
         let window = self.shown();
         if self.fill.as_ref().is_none_or(|fill| fill.raster.window != window) {
             self.put_by();
+            self.painted = 0;
             self.fill = Some(Fill::new(timeline, &self.scale, &self.fold, window, self.columns));
         }
         let Some(fill) = &mut self.fill else { return };
         fill.advance(timeline, events);
+        // Not every slice is worth a new picture.
+        if fill.is_done() || fill.raster.done >= self.painted + self.columns / 32 {
+            (self.painted, self.version) = (fill.raster.done, self.version + 1);
+        }
         if fill.is_done()
             && self.window.is_none()
             && let Some(fill) = self.fill.take()

@@ -11,8 +11,8 @@ use std::sync::Arc;
 const STRETCHES: usize = 96;
 /// So many processes are told apart; what is left is one more, with the number 0.
 const PROCESSES: usize = 2048;
-/// So many of the longest gaps are known at least.
-const GAPS: usize = 512;
+/// So many of the longest gaps are known at most.
+const GAPS: usize = 2048;
 /// So many names of mappings are known of one process.
 const NAMES: usize = 64;
 /// So many markers are listed.
@@ -166,9 +166,7 @@ impl Reach {
     }
     /// The gaps of at least `least` nanoseconds, by time. Of a trace with very many of them only the longest are known.
     pub fn gaps(&self, least: u64) -> Vec<Gap> {
-        let mut gaps: Vec<_> = self.gaps.iter().filter(|g| g.end_ns - g.start_ns >= least).copied().collect();
-        gaps.sort_by_key(|gap| gap.start_ns);
-        gaps
+        self.gaps.iter().filter(|g| g.end_ns - g.start_ns >= least).copied().collect()
     }
     /// Bookmarks, by position.
     pub fn markers(&self) -> &[Marked] {
@@ -233,10 +231,10 @@ impl Reach {
         let gap = Gap { start_ns: self.last_ns, end_ns: time_ns };
         if time_ns.saturating_sub(self.last_ns) >= self.least_gap {
             self.gaps.push(gap);
-            if self.gaps.len() > GAPS * 4 {
-                self.gaps.sort_by_key(|gap| std::cmp::Reverse(gap.end_ns - gap.start_ns));
-                self.gaps.truncate(GAPS);
-                self.least_gap = self.gaps.last().map_or(1, |gap| gap.end_ns - gap.start_ns + 1);
+            while self.gaps.len() > GAPS {
+                self.least_gap = self.least_gap.saturating_mul(2);
+                let least = self.least_gap;
+                self.gaps.retain(|gap| gap.end_ns - gap.start_ns >= least);
             }
         }
         self.last_ns = self.last_ns.max(time_ns);
@@ -327,7 +325,7 @@ mod tests {
         assert_eq!(reach.processes().len(), PROCESSES + 1);
         assert_eq!(reach.processes().iter().map(|p| p.events).sum::<u64>(), 20_000);
         assert_eq!(reach.gaps(1_000_000).len(), 20);
-        assert!(reach.gaps.len() <= GAPS * 4);
+        assert!(reach.gaps.len() <= GAPS);
         assert_eq!(reach.times(), (5, time_ns));
     }
 }

@@ -11,11 +11,12 @@ use crate::time::Msg as TimeMsg;
 use crate::time::paint::{Columns, Heights, Look, paint};
 use crate::time::scale::{Pace, float, whole};
 use crate::time::words::{Words, tip, words};
+use js_sys::{Uint8ClampedArray, Uint32Array};
 use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::Timeline;
 use std::cell::Cell;
 use std::rc::Rc;
-use wasm_bindgen::{Clamped, JsCast};
+use wasm_bindgen::JsCast;
 use web_sys::{
     CanvasRenderingContext2d, Document, Element, Event, HtmlCanvasElement, HtmlElement, ImageData,
     MouseEvent, PointerEvent, WheelEvent,
@@ -45,11 +46,11 @@ pub(super) struct Time {
     head_on_axis: HtmlElement,
     tip: HtmlElement,
     queue: Queue,
-    pixels: Vec<u8>,
+    pixels: Vec<u32>,
     look: Option<Look>,
     theme: Option<String>,
     /// What the canvas shows: version of the picture, what part of it, on which pixels.
-    drawn: Option<(u64, (f64, f64), Size, Option<String>, u64)>,
+    drawn: Option<(u64, (f64, f64), Size, Option<String>, usize)>,
     words: Words,
     /// What lies over the canvas: of which state.
     over_shown: Option<(u64, u64, Size)>,
@@ -172,7 +173,8 @@ impl Time {
     fn draw(&mut self, app: &App, timeline: &Timeline, size: Size) {
         self.read_look();
         let series = timeline.series().samples();
-        let explored = u64::try_from(timeline.explored()).unwrap_or(0);
+        // While a trace is gone through, not every step of it is drawn.
+        let explored = timeline.explored().saturating_mul(40) / timeline.end().max(1);
         let now = (app.time.version, app.time.shown(), size, self.theme.clone(), explored);
         if self.drawn.as_ref() == Some(&now) {
             return;
@@ -190,14 +192,17 @@ impl Time {
             self.canvas.set_height(sizes.1);
         }
         let _ = self.canvas.set_attribute("data-addresses", &size.heights().addresses.to_string());
-        let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.pixels), sizes.0, sizes.1);
+        let bytes = Uint8ClampedArray::new(&Uint32Array::from(self.pixels.as_slice()).buffer());
+        let image = ImageData::new_with_js_u8_clamped_array_and_sh(&bytes, sizes.0, sizes.1);
         if let Ok(image) = image {
             let _ = self.context.put_image_data(&image, 0.0, 0.0);
         }
         let room = if size.large { 90 } else { 110 };
         let words = words(&app.time, timeline, &columns, size.width / room);
-        self.show_words(&words, size);
-        self.words = words;
+        if words != self.words || self.drawn.as_ref().is_none_or(|drawn| drawn.2 != size) {
+            self.show_words(&words, size);
+            self.words = words;
+        }
         self.drawn = Some(now);
     }
 

@@ -1,11 +1,12 @@
 //! The picture as pixels: addresses over time, memory over time, faults over time.
 
 use super::Time;
-use super::raster::{COARSE, Column, Found, Mark, UNMAPPED};
+use super::raster::{COARSE, Column, Found, Mark};
 use crate::palette::Rgba;
 use pagescope_shared::model::Totals;
 use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::Sample;
+use std::ops::Range;
 
 /// The colours that it needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,84 +128,138 @@ fn for_columns<'a>(time: &'a Time, mut each: impl FnMut(f64, Option<Found<'a>>))
     }
 }
 
-/// Paints all of it: `width` pixels of the device for the columns, `heights` for the parts. Four bytes a pixel.
+/// A colour as a canvas takes it: red in the lowest byte.
+type Pixel = u32;
+
+/// The canvas: its width, and its pixels row by row.
+struct Ground<'a> {
+    width: usize,
+    pixels: &'a mut [Pixel],
+}
+
+impl Ground<'_> {
+    /// Writes one row, and copies it to those below it.
+    fn rows(&mut self, from: usize, until: usize, across: &[usize], line: &[Pixel]) {
+        let width = self.width;
+        let Some(part) = self.pixels.get_mut(from * width..until * width).filter(|part| !part.is_empty())
+        else {
+            return;
+        };
+        let (first, rest) = part.split_at_mut(width);
+        if line.len() == width {
+            first.copy_from_slice(line);
+        } else {
+            for (pixel, column) in first.iter_mut().zip(across) {
+                *pixel = line.get(*column).copied().unwrap_or(0);
+            }
+        }
+        rest.chunks_exact_mut(width).for_each(|copy| copy.copy_from_slice(first));
+    }
+}
+
+/// Paints all of it: `width` pixels of the device for the columns, `heights` for the parts.
 pub fn paint(
     time: &Time,
     columns: &Columns,
     look: &Look,
     width: usize,
     heights: Heights,
-    pixels: &mut Vec<u8>,
+    pixels: &mut Vec<u32>,
 ) {
     pixels.clear();
-    pixels.resize(width * heights.sum() * 4, 0);
-    let across = spread(time.columns(), width);
-    addresses(time, look, &across, heights.addresses, width, pixels);
-    let mut top = heights.addresses + heights.gap;
-    if heights.memory > 0 {
-        memory(columns, look, &across, top, heights.memory, width, pixels);
-        top += heights.memory + heights.gap;
+    pixels.resize(width * heights.sum(), 0);
+    // For each pixel the column that it shows.
+    let across: Vec<usize> = (0..width).map(|x| x * time.columns() / width.max(1)).collect();
+    let mut ground = Ground { width, pixels };
+    addresses(time, look, &across, heights.addresses, &mut ground);
+    let top = heights.addresses + heights.gap;
+    memory(columns, look, &across, top..top + heights.memory, &mut ground);
+    let top = top + heights.memory + heights.gap;
+    faults(columns, look, &across, top..top + heights.faults, &mut ground);
+}
+
+/// Cells before they are spread over pixels.
+struct Cells {
+    columns: usize,
+    all: Vec<Pixel>,
+}
+
+impl Cells {
+    fn new(rows: usize, columns: usize, colour: Pixel) -> Self {
+        Self { columns, all: vec![colour; rows * columns] }
     }
-    if heights.faults > 0 {
-        faults(columns, look, &across, top, heights.faults, width, pixels);
+
+    #[inline]
+    fn put(&mut self, row: usize, column: usize, colour: Pixel) {
+        if let Some(cell) = self.all.get_mut(row * self.columns + column) {
+            *cell = colour;
+        }
     }
 }
 
-/// For each pixel the column that it shows.
-fn spread(columns: usize, width: usize) -> Vec<usize> {
-    (0..width).map(|x| x * columns / width.max(1)).collect()
-}
-
-fn addresses(time: &Time, look: &Look, across: &[usize], height: usize, width: usize, pixels: &mut [u8]) {
+fn addresses(time: &Time, look: &Look, across: &[usize], height: usize, ground: &mut Ground<'_>) {
     let (shades, marks) = (shades(look), marks(look));
-    let rows = time.fold.rows;
-    let mut found = Vec::with_capacity(time.columns());
-    for_columns(time, |_, column| found.push(column));
-    let mut lane_ground = vec![false; rows];
-    for lane in &time.fold.lanes {
-        for band in &lane.bands {
-            lane_ground.get_mut(band.row..band.row + band.rows).unwrap_or_default().fill(true);
-        }
+    let (rows, columns) = (time.fold.rows, time.columns().max(1));
+    let mut cells = Cells::new(rows, columns, pixel(look.paper));
+    // What has a row but nothing in it now is seen to be a place.
+    for band in time.fold.lanes.iter().flat_map(|lane| &lane.bands) {
+        let places = cells.all.get_mut(band.row * columns..(band.row + band.rows) * columns);
+        places.unwrap_or_default().fill(quiet(look));
     }
-    let ground = mix(look.paper, look.ink, 0.025);
-    let bare = bytes(look.paper);
-    let mut line = vec![bare; found.len()];
-    let mut y = 0;
-    for row in 0..rows {
-        let until = (row + 1) * height / rows.max(1);
-        if until == y {
-            continue;
-        }
-        let empty = if lane_ground.get(row).copied().unwrap_or(false) { ground } else { bare };
-        let mut carried = 0u8;
-        for (cell, column) in line.iter_mut().zip(&found) {
-            let (shade, mark) = column.map_or((UNMAPPED, 0), |found| found.cell(row));
+    // Column by column, as it is kept; marks last, for they are wider than a column.
+    let colours = |code: u8, colours: &[Pixel]| colours.get(usize::from(code)).copied().unwrap_or(0);
+    let mut column = 0;
+    for_columns(time, |_, found| {
+        each_cell(found.map(|f| f.cells().0), found.and_then(|f| f.rows()), |row, code| {
+            cells.put(row, column, colours(code, &shades));
+        });
+        column += 1;
+    });
+    let mut column = 0;
+    for_columns(time, |_, found| {
+        each_cell(found.map(|f| f.cells().1), found.and_then(|f| f.rows()), |row, code| {
+            let colour = colours(code, &marks);
+            cells.put(row, column, colour);
             // A single event is two pixels wide, or it would not be seen from afar.
-            let seen = if mark == 0 { carried } else { mark };
-            carried = mark;
-            *cell = match marks.get(usize::from(seen)).copied().flatten() {
-                Some(colour) => colour,
-                None if shade == UNMAPPED => empty,
-                None => shades.get(usize::from(shade)).copied().unwrap_or(empty),
-            };
-        }
-        let Some((first, rest)) = pixels
-            .get_mut(y * width * 4..until * width * 4)
-            .and_then(|part| part.split_at_mut_checked(width * 4))
-        else {
-            break;
-        };
-        for (pixel, column) in first.chunks_exact_mut(4).zip(across) {
-            pixel.copy_from_slice(line.get(*column).unwrap_or(&bare));
-        }
-        rest.chunks_exact_mut(width * 4).for_each(|copy| copy.copy_from_slice(first));
+            if column + 1 < columns {
+                cells.put(row, column + 1, colour);
+            }
+        });
+        column += 1;
+    });
+    let mut y = 0;
+    for (row, line) in cells.all.chunks_exact(columns).enumerate() {
+        let until = (row + 1) * height / rows.max(1);
+        ground.rows(y, until, across, line);
         y = until;
     }
 }
 
+/// Calls with each row at which something stands. The rows of a sketch are found by those of the picture.
+fn each_cell(cells: Option<&[u8]>, rows: Option<&[Option<usize>]>, mut put: impl FnMut(usize, u8)) {
+    let cells = cells.unwrap_or_default();
+    match rows {
+        None => {
+            for (row, code) in cells.iter().enumerate() {
+                if *code != 0 {
+                    put(row, *code);
+                }
+            }
+        }
+        Some(rows) => {
+            for (row, from) in rows.iter().enumerate() {
+                let code = from.and_then(|from| cells.get(from)).copied().unwrap_or(0);
+                if code != 0 {
+                    put(row, code);
+                }
+            }
+        }
+    }
+}
+
 /// The colour of each code of a shade.
-fn shades(look: &Look) -> Vec<[u8; 4]> {
-    let mut colours = vec![bytes(look.paper), mix(look.paper, look.ink, 0.16)];
+fn shades(look: &Look) -> Vec<Pixel> {
+    let mut colours = vec![pixel(look.paper), mix(look.paper, look.ink, 0.16)];
     debug_assert_eq!(usize::from(COARSE), 1);
     for (state, colour) in PageState::ALL.iter().zip(look.states) {
         colours.push(match state {
@@ -217,95 +272,80 @@ fn shades(look: &Look) -> Vec<[u8; 4]> {
 }
 
 /// The colour of each mark.
-fn marks(look: &Look) -> Vec<Option<[u8; 4]>> {
-    let state = |state: PageState| {
-        let colour = PageState::ALL.iter().position(|s| *s == state).and_then(|i| look.states.get(i));
-        colour.map(|c| bytes(*c))
+fn marks(look: &Look) -> Vec<Pixel> {
+    let ink = |part: f32| mix(look.paper, look.ink, part);
+    let colour = |mark: &Mark| match mark {
+        Mark::None => 0,
+        Mark::Other => ink(0.35),
+        Mark::Unmap => ink(0.45),
+        Mark::Map => ink(0.9),
+        Mark::Fault => ink(0.62),
+        Mark::FaultRead => ink(0.55),
+        Mark::FaultWrite => ink(0.75),
+        Mark::Signal => pixel(look.alarm),
+        other => other.state().map_or(0, |state| pixel(look.of(state))),
     };
-    Mark::ALL
-        .iter()
-        .map(|mark| match mark {
-            Mark::None => None,
-            Mark::Other => Some(mix(look.paper, look.ink, 0.35)),
-            Mark::Unmap => Some(mix(look.paper, look.ink, 0.45)),
-            Mark::Map => Some(mix(look.paper, look.ink, 0.9)),
-            Mark::Fault => Some(mix(look.paper, look.ink, 0.62)),
-            Mark::FaultRead => Some(mix(look.paper, look.ink, 0.55)),
-            Mark::FaultWrite => Some(mix(look.paper, look.ink, 0.75)),
-            Mark::Signal => Some(bytes(look.alarm)),
-            other => other.state().and_then(state),
-        })
-        .collect()
+    Mark::ALL.iter().map(colour).collect()
 }
 
-fn memory(
-    columns: &Columns,
-    look: &Look,
-    across: &[usize],
-    top: usize,
-    height: usize,
-    width: usize,
-    pixels: &mut [u8],
-) {
-    let colours = STACK.map(|state| {
-        let colour = PageState::ALL.iter().position(|s| *s == state).and_then(|i| look.states.get(i));
-        match state {
-            PageState::Unknown => mix(look.paper, look.ink, 0.14),
-            _ => mix(look.paper, colour.copied().unwrap_or(look.ink), 0.72),
-        }
-    });
-    let ground = mix(look.paper, look.ink, 0.025);
-    let line = mix(look.paper, look.ink, 0.85);
-    let (most, most_mapped) = (axis_top(columns.most.0), axis_top(columns.most.1));
-    // Thin where there is little room.
-    let thick = (height / 60).clamp(1, 4);
-    let mut before: Option<usize> = None;
-    for (x, column) in across.iter().enumerate() {
-        let mut put = |y: usize, colour: [u8; 4]| {
-            let at = ((top + y) * width + x) * 4;
-            if let Some(pixel) = pixels.get_mut(at..at + 4) {
-                pixel.copy_from_slice(&colour);
-            }
-        };
-        (0..height).for_each(|y| put(y, ground));
-        let Some(memory) = columns.memory.get(*column).copied().flatten() else { continue };
-        let (mut sum, mut low) = (0u64, 0usize);
-        for (kind, colour) in memory.kinds.iter().zip(colours) {
-            sum = sum.saturating_add(*kind);
-            let high = scaled(sum, most, height);
-            // What is there is seen, however little it is.
-            let high = if *kind > 0 { high.max(low + 1).min(height) } else { high.max(low) };
-            (low..high).for_each(|y| put(height - 1 - y, colour));
-            low = high;
-        }
-        let y =
-            height - 1 - scaled(memory.mapped, most_mapped, height - thick.min(height - 1)).min(height - 1);
-        let (from, to) = before.map_or((y, y), |b| (b.min(y), b.max(y)));
-        (from..(to + thick).min(height)).for_each(|y| put(y, line));
-        before = Some(y);
+impl Look {
+    fn of(&self, state: PageState) -> Rgba {
+        let at = PageState::ALL.iter().position(|s| *s == state);
+        at.and_then(|i| self.states.get(i)).copied().unwrap_or(self.ink)
     }
 }
 
-fn faults(
-    columns: &Columns,
-    look: &Look,
-    across: &[usize],
-    top: usize,
-    height: usize,
-    width: usize,
-    pixels: &mut [u8],
-) {
-    let colour = mix(look.paper, look.ink, 0.6);
-    let ground = mix(look.paper, look.ink, 0.025);
-    for (x, column) in across.iter().enumerate() {
-        let n = columns.faults.get(*column).copied().unwrap_or(0);
-        let high = if n == 0 { 0 } else { scaled(n, columns.most_faults, height).max(1) };
-        for y in 0..height {
-            let at = ((top + height - 1 - y) * width + x) * 4;
-            if let Some(pixel) = pixels.get_mut(at..at + 4) {
-                pixel.copy_from_slice(if y < high { &colour } else { &ground });
-            }
+/// The colour of what lies around the curves.
+fn quiet(look: &Look) -> Pixel {
+    mix(look.paper, look.ink, 0.025)
+}
+
+fn memory(columns: &Columns, look: &Look, across: &[usize], place: Range<usize>, ground: &mut Ground<'_>) {
+    let height = place.len();
+    if height == 0 {
+        return;
+    }
+    let colours = STACK.map(|state| match state {
+        PageState::Unknown => mix(look.paper, look.ink, 0.14),
+        state => mix(look.paper, look.of(state), 0.72),
+    });
+    let (quiet, ink) = (quiet(look), mix(look.paper, look.ink, 0.85));
+    let (most, most_mapped) = (axis_top(columns.most.0), axis_top(columns.most.1));
+    // Thin where there is little room.
+    let thick = (height / 60).clamp(1, 4);
+    let mut cells = Cells::new(height, columns.memory.len(), quiet);
+    let mut before = None;
+    for (column, memory) in columns.memory.iter().enumerate() {
+        let Some(memory) = memory else { continue };
+        let mut put = |from: usize, to: usize, colour: Pixel| {
+            (from..to.min(height)).for_each(|up| cells.put(height - 1 - up, column, colour));
+        };
+        let (mut sum, mut low) = (0u64, 0usize);
+        for (kind, colour) in memory.kinds.iter().zip(&colours) {
+            sum = sum.saturating_add(*kind);
+            // What is there is seen, however little it is.
+            let top = scaled(sum, most, height).max(low + usize::from(*kind > 0));
+            put(low, top, *colour);
+            low = top;
         }
+        // The line joins what was mapped before with what is mapped now.
+        let line = scaled(memory.mapped, most_mapped, height - thick);
+        let from = before.replace(line).unwrap_or(line);
+        put(from.min(line), from.max(line) + thick, ink);
+    }
+    for (y, row) in place.zip(cells.all.chunks_exact(cells.columns.max(1))) {
+        ground.rows(y, y + 1, across, row);
+    }
+}
+
+fn faults(columns: &Columns, look: &Look, across: &[usize], place: Range<usize>, ground: &mut Ground<'_>) {
+    let height = place.len();
+    let (quiet, ink) = (quiet(look), mix(look.paper, look.ink, 0.6));
+    let high = |n: &u64| scaled(*n, columns.most_faults, height).max(usize::from(*n > 0));
+    let curve: Vec<usize> = columns.faults.iter().map(high).collect();
+    for (y, up) in place.zip((0..height).rev()) {
+        let row: Vec<Pixel> = curve.iter().map(|high| if up < *high { ink } else { quiet }).collect();
+        ground.rows(y, y + 1, across, &row);
     }
 }
 
@@ -320,19 +360,19 @@ fn scaled(n: u64, most: u64, height: usize) -> usize {
     usize::try_from(high).unwrap_or(height).min(height)
 }
 
-fn mix(ground: Rgba, colour: Rgba, part: f32) -> [u8; 4] {
-    let [a, b] = [ground, colour];
-    let of = |i: usize| {
-        let (a, b) = (a.get(i).copied().unwrap_or(0.0), b.get(i).copied().unwrap_or(0.0));
-        a + (b - a) * part
-    };
-    bytes([of(0), of(1), of(2), 1.0])
+fn mix(ground: Rgba, colour: Rgba, part: f32) -> Pixel {
+    let mut mixed = ground;
+    for (mixed, colour) in mixed.iter_mut().zip(colour) {
+        *mixed += (colour - *mixed) * part;
+    }
+    pixel(mixed)
 }
 
-fn bytes(colour: Rgba) -> [u8; 4] {
-    colour.map(|part| {
+fn pixel(colour: Rgba) -> Pixel {
+    let [r, g, b, _] = colour.map(|part| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
         let byte = (part * 255.0).round().clamp(0.0, 255.0) as u8;
         byte
-    })
+    });
+    Pixel::from_le_bytes([r, g, b, 255])
 }

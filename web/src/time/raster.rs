@@ -183,16 +183,25 @@ impl<'a> Found<'a> {
 
     /// What stands at a row, and what happened there.
     pub fn cell(&self, row: usize) -> (u8, u8) {
-        let row = match self.rows {
-            None => row,
-            Some(rows) => match rows.get(row).copied().flatten() {
-                Some(row) => row,
-                None => return (UNMAPPED, 0),
-            },
-        };
-        let at = self.column * self.raster.rows + row;
-        let of = |cells: &[u8]| cells.get(at).copied().unwrap_or(0);
-        (of(&self.raster.shade), of(&self.raster.marks))
+        let (mut shade, mut mark) = (UNMAPPED, 0);
+        if let Some(row) = self.rows.map_or(Some(row), |rows| rows.get(row).copied().flatten()) {
+            let (shades, marks) = self.cells();
+            shade = shades.get(row).copied().unwrap_or(UNMAPPED);
+            mark = marks.get(row).copied().unwrap_or(0);
+        }
+        (shade, mark)
+    }
+
+    /// What stands at all rows of the raster, and what happened there.
+    pub fn cells(&self) -> (&'a [u8], &'a [u8]) {
+        let all = self.column * self.raster.rows..(self.column + 1) * self.raster.rows;
+        let raster = self.raster;
+        (raster.shade.get(all.clone()).unwrap_or_default(), raster.marks.get(all).unwrap_or_default())
+    }
+
+    /// The rows of the raster, when they are not those of the picture: for each of these the one there.
+    pub fn rows(&self) -> Option<&'a [Option<usize>]> {
+        self.rows
     }
 }
 
