@@ -135,7 +135,11 @@ Examples:
 #[derive(Subcommand)]
 enum Lesson {
     /// List the lessons
-    List,
+    List {
+        /// One JSON array, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Do what a lesson asks for
     #[command(hide = true)]
     Act,
@@ -166,10 +170,7 @@ Examples:
 pub(crate) fn run() -> Result<u8> {
     match Cli::parse().command {
         Command::Record(options) => return recorder::record(&options),
-        Command::Lesson(Lesson::List) => {
-            let lines: String = lesson::LESSONS.iter().map(lesson::Lesson::listed).collect();
-            print(lines.as_bytes())
-        }
+        Command::Lesson(Lesson::List { json }) => print(lesson::list(json).as_bytes()),
         Command::Lesson(Lesson::Act) => lesson::act(),
         Command::Lesson(Lesson::Run { name, output }) => {
             let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;

@@ -33,9 +33,27 @@ pub(crate) struct Lesson {
     perform: Perform,
 }
 
+/// The list of lessons, for people or for programs.
+pub(crate) fn list(json: bool) -> String {
+    if json {
+        let lessons: Vec<_> = LESSONS.iter().map(Lesson::json).collect();
+        return format!("{}\n", serde_json::Value::from(lessons));
+    }
+    LESSONS.iter().map(Lesson::listed).collect()
+}
+
 impl Lesson {
-    /// What the list of lessons says of it.
-    pub(crate) fn listed(&self) -> String {
+    /// Its name, title and line, and why it cannot be performed here.
+    fn json(&self) -> serde_json::Value {
+        let Self { name, title, line, .. } = self;
+        let mut json = serde_json::json!({ "name": name, "title": title, "line": line });
+        if let Err(why) = (self.needs)() {
+            json["why"] = why.into();
+        }
+        json
+    }
+
+    fn listed(&self) -> String {
         let Self { name, title, line, .. } = self;
         let mut text = format!("{name:<17} {title}\n{:17} {line}\n", "");
         if let Err(why) = (self.needs)() {

@@ -1,4 +1,4 @@
-//! Running the lesson: for a person to look at, and for the traces that ship with the page.
+//! Running the first lesson for a person to look at.
 
 use crate::run::{self, command, shown};
 use crate::setup::{self, Scope};
@@ -43,25 +43,6 @@ pub(crate) fn demo(options: &Demo, fallback: bool) -> Result<()> {
     }
     // In xtask's place, so that Ctrl-C and the exit status are the server's own.
     Err(open.exec()).with_context(|| format!("cannot start `{}`", shown(&open)))
-}
-
-/// Records the traces that ship with the page.
-pub(crate) fn gallery(fallback: bool) -> Result<()> {
-    setup::setup(Scope::Page, fallback)?;
-    let built = page::build_all(wasm::require(fallback)?)?;
-    // A trace names the files that were mapped: from here, it holds no path of this machine.
-    let neutral = std::env::temp_dir().join("pagescope-gallery");
-    let binary = neutral.join("pagescope");
-    fs::create_dir_all(&neutral)
-        .and_then(|()| fs::copy(&built, &binary))
-        .with_context(|| neutral.display().to_string())?;
-    // Its command line stands in the trace too: recorded there, under a name without a folder, then brought here.
-    let name = format!("{LESSON}.jsonl");
-    record(&binary, Path::new(&name), &neutral)?;
-    let shipped = paths::root().join("web/gallery").join(&name);
-    fs::copy(neutral.join(&name), &shipped).with_context(|| shipped.display().to_string())?;
-    eprintln!("the page ships {}", shipped.display());
-    Ok(())
 }
 
 fn record(binary: &Path, trace: &Path, folder: &Path) -> Result<()> {

@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod debian;
 mod demo;
+mod gallery;
 mod page;
 mod paths;
 mod run;
@@ -119,11 +120,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         pagescope: Option<PathBuf>,
     },
-    /// Record anew the traces that ship with the page
-    Gallery {
-        #[command(flatten)]
-        wasm: Fallback,
-    },
+    /// Perform all lessons and record them anew for the page
+    Gallery,
 }
 
 #[derive(Args)]
@@ -169,7 +167,7 @@ fn run(command: Command) -> Result<()> {
         Command::Zoo { filter, keep, pagescope } => {
             zoo::visit(filter.as_deref().unwrap_or_default(), keep, pagescope)
         }
-        Command::Gallery { wasm } => demo::gallery(wasm.fallback),
+        Command::Gallery => gallery::record(),
     }
 }
 
