@@ -40,14 +40,14 @@ int main(void)
 
   printf("%d\n", deep(8));
 
-  printf("%d\n", deep(150));
+  printf("%d\n", deep(60));
 
   puts("back in main");
 
-  struct rlimit one_mib = {
-    1 << 20, 1 << 20,
+  struct rlimit half_mib = {
+    1 << 19, 1 << 19,
   };
-  setrlimit(RLIMIT_STACK, &one_mib);
+  setrlimit(RLIMIT_STACK, &half_mib);
 
   if (sigsetjmp(back, 1) == 0)
     printf("%d\n", deep(1 << 20));

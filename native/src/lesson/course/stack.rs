@@ -18,7 +18,7 @@ pub(in crate::lesson) const LESSON: Lesson = Lesson {
     perform: Perform::Apart(perform),
 };
 
-const LIMIT: u64 = 1 << 20;
+const LIMIT: u64 = 1 << 19;
 
 fn perform(play: &mut Play<'_>) -> Result<()> {
     let page = play.page();
@@ -49,7 +49,7 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.say("8")?;
 
     play.step(
-        at("printf(\"%d\\n\", deep(150))", "150 calls deep")
+        at("printf(\"%d\\n\", deep(60))", "60 calls deep")
             .says("Now the calls go below the beginning of the mapping, where nothing is mapped. Anywhere else \
                 this would be a segmentation fault. For the stack the kernel moves the beginning of the mapping \
                 down to the page that was touched, and goes on.")
@@ -57,13 +57,13 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
             .note("It is the one mapping that grows without a call. In smaps it has the flag gd: grows down.")
             .man(&["mmap(2)"]),
     )?;
-    let touched = play.recurse(150)?;
+    let touched = play.recurse(60)?;
     let grown = play.stack()?;
     play.must(grown.start() < stack.start(), || format!("{stack} should have grown, but is {grown}"))?;
     for addr in &touched {
         play.expect(*addr, Private)?;
     }
-    play.say("150")?;
+    play.say("60")?;
 
     let kept = play.count(grown, Private);
     play.step(
@@ -82,8 +82,8 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.step(
         at("setrlimit(RLIMIT_STACK", "A limit")
             .says(
-                "The stack may grow up to a limit: ulimit -s, 8 MiB as a rule. The program sets its own to 1 \
-                MiB.",
+                "The stack may grow up to a limit: ulimit -s, 8 MiB as a rule. The program sets its own to \
+                512 KiB.",
             )
             .note("Without a limit an endless recursion would eat all memory before anybody noticed.")
             .man(&["setrlimit(2)"]),
@@ -101,7 +101,7 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
             .man(&["sigaltstack(2)", "signal(7)"]),
     )?;
     // As deep as the data of one answer tells of, and then the call that is one too many.
-    play.recurse(220)?;
+    play.recurse(100)?;
     play.must_hit(below, FaultAccess::Write, "SEGV_MAPERR")?;
     play.say("too deep")?;
 
