@@ -100,6 +100,7 @@ fn launch(options: &Options) -> Result<u8> {
     let privileged = rustix::process::geteuid().is_root();
     let mut child =
         spawn_suspended(&argv, &filter::program(), privileged).context("cannot start a process")?;
+    sys::begin_early();
     let chosen = Chosen::pick(options.backend, &[child.pid], true)?;
     let stops = chosen.stops();
     trace::seize(child.pid, stops).context(
@@ -131,6 +132,7 @@ fn attach(options: &Options, pid: u32) -> Result<u8> {
     let exe = status::exe(pid);
     let output = options.output.clone().unwrap_or_else(|| default_output(Path::new(&exe)));
     allow_more_files();
+    sys::begin_early();
     let held = Held::stop(pid)?;
     let chosen = Chosen::pick(options.backend, &held.threads(), false)?;
     let session = session(options, &output, status::arguments(pid), chosen)?;

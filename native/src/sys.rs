@@ -24,6 +24,7 @@ pub(crate) use mapped::Mapped;
 pub(crate) use mapping_at::mapping_at;
 #[cfg(feature = "oracle")]
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
+pub(crate) use ring::begin_early;
 pub(crate) use scan::{Categories, Region, pagemap_scan};
 pub(crate) use spawn::{Instruction, spawn_suspended};
 pub(crate) use touch::Hit;

@@ -1,6 +1,8 @@
 //! Rings into which the kernel writes records of perf events, one for each CPU: see perf_event_open(2).
 
-use perf_event_open_sys::bindings::{PERF_FLAG_FD_CLOEXEC, perf_event_attr, perf_event_mmap_page};
+use perf_event_open_sys::bindings::{
+    PERF_COUNT_SW_DUMMY, PERF_FLAG_FD_CLOEXEC, PERF_TYPE_SOFTWARE, perf_event_attr, perf_event_mmap_page,
+};
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::ptr::NonNull;
@@ -28,8 +30,11 @@ pub(crate) struct Rings {
 struct Ring {
     /// The event whose ring it is.
     event: OwnedFd,
+    cpu: i32,
+    /// It is the first thread's first event.
+    first_is_ours: bool,
     /// Others that write to the same ring.
-    _others: Vec<OwnedFd>,
+    others: Vec<OwnedFd>,
     base: NonNull<u8>,
     /// Bytes of the data, a power of two; the control page stands before it.
     data: usize,
@@ -59,6 +64,8 @@ impl Rings {
                 Err(e) => return Err(e),
             }
         }
+        // Only now, for the first event of a thread may take ten milliseconds: see `begin_early`.
+        rings.iter_mut().try_for_each(|ring| ring.listen_to(tids, events))?;
         Ok(Self { rings })
     }
 
@@ -95,17 +102,28 @@ impl Rings {
     }
 
     /// For events that the kernel takes long to take apart (tens of milliseconds for each tracepoint): a process that
-    /// nobody waits for holds them a moment longer than this one, and has them taken apart.
+    /// nobody waits for holds them until this one has ended, and has them taken apart.
     pub(crate) fn leave_behind(&self) {
-        // SAFETY: the child calls nothing but system calls. It ends by `_exit`, which closes what is left.
+        let mut ends = [-1; 2];
+        let mut byte = 0u8;
+        // SAFETY: there is room for two descriptors and for one byte. The child calls nothing but system calls, and ends
+        // by `_exit`, which closes what is left.
         unsafe {
+            if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+                return;
+            }
+            let [wait, here] = ends;
             if libc::fork() == 0 {
+                libc::close(here);
                 // Whoever reads what we write need not wait for it.
                 for fd in 0..3 {
                     libc::close(fd);
                 }
+                libc::read(wait, (&raw mut byte).cast(), 1);
                 libc::_exit(0);
             }
+            // `here` stays open as long as this process lives.
+            libc::close(wait);
         }
     }
 
@@ -118,14 +136,24 @@ impl Rings {
 }
 
 impl Ring {
-    fn open(
-        tids: &[i32],
-        events: &[Wanted],
-        cpu: i32,
-        (mut size, wake_up): (usize, usize),
-    ) -> io::Result<Self> {
-        let mut all = tids.iter().flat_map(|tid| events.iter().map(move |event| (*tid, event)));
-        let (tid, wanted) = all.next().ok_or(io::ErrorKind::InvalidInput)?;
+    /// The ring is that of an event of the CPU, which tells nothing, or else that of the first of these events.
+    fn open(tids: &[i32], events: &[Wanted], cpu: i32, size: (usize, usize)) -> io::Result<Self> {
+        let mut nothing = attributes(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY.into(), false);
+        nothing.set_inherit(0);
+        match Self::of(-1, cpu, &Wanted { attr: nothing, filter: None }, size) {
+            Err(e) if e.raw_os_error() != Some(libc::ENODEV) => {
+                let (Some(tid), Some(first)) = (tids.first(), events.first()) else {
+                    return Err(io::ErrorKind::InvalidInput.into());
+                };
+                let mut ring = Self::of(*tid, cpu, first, size)?;
+                ring.first_is_ours = true;
+                Ok(ring)
+            }
+            other => other,
+        }
+    }
+
+    fn of(tid: i32, cpu: i32, wanted: &Wanted, (mut size, wake_up): (usize, usize)) -> io::Result<Self> {
         let (event, base) = loop {
             match Self::begin(tid, cpu, wanted, (size, wake_up)) {
                 // perf_event_mlock_kb: less memory for those without privilege.
@@ -138,21 +166,27 @@ impl Ring {
                 other => break other?,
             }
         };
-        let mut others = Vec::new();
-        for (tid, wanted) in all {
-            let other = match open(tid, cpu, wanted) {
+        let (others, record) = (Vec::new(), Vec::new());
+        Ok(Self { event, cpu, first_is_ours: false, others, base, data: size, record })
+    }
+
+    /// These events of these threads write to this ring.
+    fn listen_to(&mut self, tids: &[i32], events: &[Wanted]) -> io::Result<()> {
+        let all = tids.iter().flat_map(|tid| events.iter().map(move |event| (*tid, event)));
+        for (tid, wanted) in all.skip(usize::from(self.first_is_ours)) {
+            let other = match open(tid, self.cpu, wanted) {
                 // It has ended meanwhile.
                 Err(e) if e.raw_os_error() == Some(libc::ESRCH) => continue,
                 other => other?,
             };
-            let (fd, ring) = (other.as_raw_fd(), event.as_raw_fd());
+            let (fd, ring) = (other.as_raw_fd(), self.event.as_raw_fd());
             // SAFETY: it takes numbers only.
             if unsafe { perf_event_open_sys::ioctls::SET_OUTPUT(fd, ring) } != 0 {
                 return Err(io::Error::last_os_error());
             }
-            others.push(other);
+            self.others.push(other);
         }
-        Ok(Self { event, _others: others, base, data: size, record: Vec::new() })
+        Ok(())
     }
 
     fn begin(
@@ -236,6 +270,19 @@ impl Drop for Ring {
         // SAFETY: mapped by `begin`, with this size, and nothing points into it.
         unsafe { libc::munmap(self.base.as_ptr().cast(), PAGE + self.data) };
     }
+}
+
+/// The first event of a thread, for a second, makes the kernel wait until all CPUs have heard of it (`account_event` in
+/// kernel/events/core.c): from now on it waits for that, while we do other things.
+pub(crate) fn begin_early() {
+    let wait = || {
+        let mut attr = attributes(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY.into(), false);
+        attr.set_inherit(0);
+        attr.set_exclude_kernel(1);
+        // Where it is not allowed, nothing is.
+        drop(open(0, -1, &Wanted { attr, filter: None }));
+    };
+    drop(std::thread::Builder::new().name("early".to_owned()).spawn(wait));
 }
 
 fn open(tid: i32, cpu: i32, wanted: &Wanted) -> io::Result<OwnedFd> {
