@@ -111,7 +111,7 @@ fn capabilities(header: &Header) -> Vec<Line> {
     let mut lines: Vec<Line> = rows
         .iter()
         .map(|(capability, name, words)| {
-            let has = if header.capabilities.contains(capability) { "✓" } else { "not recorded" };
+            let has = if header.capabilities.contains(capability) { "✓" } else { "no" };
             Line { cells: vec![(*name).to_owned(), has.to_owned(), (*words).to_owned()], ..Line::default() }
         })
         .collect();

@@ -13,6 +13,7 @@ use crate::time;
 use crate::time::scale::Pace;
 use crate::view::{aim, shown_process};
 use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::event::{Event, EventKind};
 use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
 
@@ -328,9 +329,14 @@ impl App {
 
     /// Before it nothing is worth a look: the first step's end, or the first event.
     fn first_position(&self) -> usize {
-        self.timeline
-            .as_ref()
-            .map_or(0, |t| if t.steps().len() == 0 { t.end().min(1) } else { t.step_end(0) })
+        let Some(timeline) = &self.timeline else { return 0 };
+        if timeline.steps().len() > 0 {
+            return timeline.step_end(0);
+        }
+        // The first event that shows something: most recordings begin with the list of mappings.
+        let shows = |event: &Event| matches!(event.kind, EventKind::Snapshot(_) | EventKind::Map(_));
+        let first = (0..20).find(|at| timeline.event_at(*at).is_some_and(|event| shows(&event)));
+        timeline.end().min(first.unwrap_or(0) + 1)
     }
 
     fn load(&mut self, name: &str, bytes: Result<Vec<u8>, String>, autoplay: bool) {

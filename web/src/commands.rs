@@ -306,10 +306,10 @@ pub static ALL: &[Command] = &[
     command("previous-match", "Event of the list before", Find, &["Shift+g", "Shift+F3"], |_| {
         Some(Msg::Events(events::Msg::Next { back: true }))
     }),
-    command("next-here", "Next event about what is inspected", Find, &["j"], |app| {
+    command("next-here", "Next event here (what is inspected)", Find, &["j"], |app| {
         inspect::pursuit(app, false).map(Msg::Pursue)
     }),
-    command("previous-here", "Event before about what is inspected", Find, &["Shift+j"], |app| {
+    command("previous-here", "Event before, here", Find, &["Shift+j"], |app| {
         inspect::pursuit(app, true).map(Msg::Pursue)
     }),
     command("help", "Keys and commands", Page, &["?"], |_| open(Kind::Help)),

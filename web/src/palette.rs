@@ -112,22 +112,4 @@ pub fn parse_colour(text: &str) -> Option<Rgba> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours() {
-        assert_eq!(parse_colour(" #ff0080"), Some([1.0, 0.0, 128.0 / 255.0, 1.0]));
-        assert_eq!(parse_colour("#00000000"), Some([0.0; 4]));
-        for bad in ["", "red", "#fff", "#ééé", "#gggggg"] {
-            assert_eq!(parse_colour(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_positions() {
-        for (i, fill) in (0u8..).zip(Fill::ALL) {
-            assert_eq!(fill as u8, i);
-        }
-    }
-}
+mod tests;

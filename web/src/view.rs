@@ -4,6 +4,7 @@
 mod event;
 mod map;
 mod stage;
+mod story;
 
 pub use event::{EventView, Fact, event_line, exit_text};
 pub use map::{Region, Row, Share, rows};
@@ -38,6 +39,8 @@ pub struct View {
     pub steps: Vec<String>,
     /// The step that is shown, from 0.
     pub step: Option<usize>,
+    /// Whose event it is, where nobody tells a lesson.
+    pub teller: String,
     /// Its title.
     pub step_title: String,
     /// Its narration.
@@ -102,6 +105,9 @@ impl View {
         if self.player.position == 0 {
             return String::new();
         }
+        if !self.step_title.is_empty() {
+            return format!("{}. {} {}", self.player.label, self.step_title, self.narration);
+        }
         let facts = self.event.facts.iter().take(3).map(|fact| format!("{}: {}", fact.label, fact.text));
         let facts = facts.collect::<Vec<_>>().join("; ");
         format!("{}. {}. {facts}", self.player.label, self.event.headline)
@@ -139,6 +145,18 @@ pub fn view(app: &App) -> View {
         view.step_title = clipped(&step.title, MAX_NAME);
         view.narration = clipped(&step.text, 2000);
         view.line = step.line;
+    }
+    if header.lesson.is_none()
+        && let Some(event) = timeline.event()
+    {
+        let (title, text) = story::story(&event.kind, Some(timeline.change()), header.page_size);
+        let exe = timeline.world().process(event.pid).and_then(|p| p.exe.as_deref().map(file_name));
+        let exe = exe.map(|exe| format!(" · {}", clipped(exe, 60))).unwrap_or_default();
+        let thread = if event.tid == event.pid { String::new() } else { format!(" · thread {}", event.tid) };
+        view.teller = format!("{}{exe} · process {}{thread}", view.player.label, event.pid);
+        if view.step_title.is_empty() {
+            (view.step_title, view.narration) = (title.to_owned(), text);
+        }
     }
     view.source = header.lesson.as_ref().map(|lesson| SourceView {
         name: clipped(&lesson.source.name, MAX_NAME),

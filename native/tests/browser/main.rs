@@ -25,9 +25,9 @@ const STEPS: [(&str, &str); 6] = [
 ];
 
 const PAPER: [u8; 3] = hex("fbfaf7");
-const PRIVATE: [u8; 3] = hex("0072b2");
-const PRIVATE_DARK: [u8; 3] = hex("56b4e9");
-const UNTOUCHED: [u8; 3] = hex("6b6e74");
+const PRIVATE: [u8; 3] = hex("1372b2");
+const PRIVATE_DARK: [u8; 3] = hex("27ace3");
+const UNTOUCHED: [u8; 3] = hex("62656b");
 
 /// One browser for all: starting one costs more than the checks.
 #[tokio::test]

@@ -82,7 +82,7 @@ impl Overlay {
             }),
         ];
         let scroller: HtmlElement = by_id(document, "overlay-list")?;
-        let list = LongList::new(document, scroller, queue, &["label", "detail", "end"])?;
+        let list = LongList::new(document, scroller, queue, &["label", "about", "end"])?;
         let help_element: HtmlElement = by_id(document, "overlay-help")?;
         replace_children(&help_element, help().iter().map(|group| help_group(elements, group)));
         Ok(Self {

@@ -82,9 +82,10 @@ impl Panels {
 
     fn words(&self, view: &View) {
         let (e, old) = (&self.elements, &self.shown);
-        if (&view.step, &view.step_title, &view.narration) != (&old.step, &old.step_title, &old.narration) {
+        let told = |v: &View| (v.step, v.teller.clone(), v.step_title.clone(), v.narration.clone());
+        if told(view) != told(old) {
             let count = view.step.map(|i| format!("Step {} of {}", i + 1, view.steps.len()));
-            set_text(&e.step_count, &count.unwrap_or_default());
+            set_text(&e.step_count, &count.unwrap_or_else(|| view.teller.clone()));
             set_text(&e.step_title, &view.step_title);
             set_text(&e.narration, &view.narration);
         }

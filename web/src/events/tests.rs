@@ -97,7 +97,7 @@ fn a_row_says_what_happened_and_what_differs() {
         said,
         [
             (100, "0.000099", 2, "fault", "0x6", "4000", ""),
-            (101, "0.000100", 1, "map", "0x6", "5000", "4 KiB rw-p Ünïcode.so"),
+            (101, "0.000100", 1, "map", "0x6", "5000", "Ünïcode.so rw-p 4 KiB"),
             (102, "0.000101", 2, "fault", "0x6", "6000", ""),
         ]
     );

@@ -2,9 +2,11 @@
 
 use super::{Item, fuzzy};
 use crate::app::App;
+use crate::events::seconds;
 use crate::format::{clipped, count, file_name, grouped, size};
 use crate::panel::Go;
 use crate::view::{exit_text, shown_process};
+use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::{Process, World};
 use std::collections::BTreeMap;
 
@@ -22,6 +24,13 @@ pub(super) struct Tree {
 
 fn name(process: &Process) -> &str {
     process.exe.as_deref().map_or("", file_name)
+}
+
+/// From its first event to its last, as far as the trace has been gone through.
+fn lifetime(timeline: &Timeline, pid: u32) -> Option<String> {
+    let of = timeline.reach().processes().iter().find(|process| process.pid == pid)?;
+    let at = |index: usize| timeline.event_at(index).map(|event| seconds(event.time_ns));
+    Some(format!("{} to {} s", at(of.positions.0)?, at(of.positions.1.checked_sub(1)?)?))
 }
 
 impl Tree {
@@ -119,6 +128,7 @@ impl Tree {
             let bytes = totals.resident().saturating_mul(timeline.header().page_size.bytes());
             facts.push(format!("{} resident", size(bytes)));
         }
+        facts.extend(lifetime(timeline, pid));
         if process.threads > 0 {
             facts.push(count(u64::from(process.threads) + 1, "thread", "threads"));
         }

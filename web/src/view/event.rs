@@ -6,9 +6,10 @@ mod line;
 pub use line::{exit as exit_text, line as event_line};
 
 use crate::format::{clipped, count, grouped, size};
-use pagescope_shared::addr::PageSize;
+use pagescope_shared::addr::{PageSize, Range};
 use pagescope_shared::event::{AccessType, Asked, EventKind};
 use pagescope_shared::mapping::{Backing, Mapping, Sharing};
+use pagescope_shared::model::{Change, MappingChange};
 use pagescope_shared::page::Page;
 use pagescope_shared::timeline::Timeline;
 
@@ -63,17 +64,36 @@ pub(super) fn event_view(timeline: &Timeline) -> EventView {
                 && before.state != after.state
             {
                 let how = after.provenance.label();
+                let pages = size.pages_in(change.range);
+                let many =
+                    if pages > 1 { format!("{}: ", pages_of(change.range, size)) } else { String::new() };
                 view.facts.push(fact(
                     "page",
-                    format!("{} → {} ({how})", before.state.label(), after.state.label()),
+                    format!("{many}{} → {} ({how})", before.state.label(), after.state.label()),
                 ));
             }
+        }
+        let creates_only =
+            |change: &Change| matches!(change.mappings.as_slice(), [MappingChange::Created(_)]);
+        if !matches!(event.kind, EventKind::Snapshot(_)) && !creates_only(timeline.change()) {
+            for words in super::story::mapping_changes(timeline.change(), 4) {
+                view.facts.push(fact("mappings", words));
+            }
+        }
+        for (pid, page) in timeline.change().elsewhere.iter().take(3) {
+            let after = page.after.map_or("not mapped", |p| p.state.label());
+            view.facts
+                .push(fact("elsewhere", format!("process {pid}: {} {after}", pages_of(page.range, size))));
         }
         for drift in timeline.change().drift.iter().take(3) {
             view.facts.push(fact("drift", drift.to_string()));
         }
     }
     view
+}
+
+fn pages_of(range: Range, size: PageSize) -> String {
+    count(size.pages_in(range), "page", "pages")
 }
 
 fn asked_text(asked: &Asked) -> String {

@@ -3,7 +3,7 @@ use crate::msg::Msg;
 use crate::pages;
 use crate::pages::level::Room;
 use crate::palette::Fill;
-use pagescope_shared::addr::Addr;
+use pagescope_shared::addr::{Addr, PageSize};
 
 const HELLO: &str = include_str!("../../gallery/hello.jsonl");
 
@@ -87,4 +87,84 @@ fn what_is_missing_is_said() {
     app.update(Msg::Loaded { name: "x".into(), bytes: Ok(torn.into()), autoplay: false });
     let caveat = view(&app).caveat;
     assert!(caveat.contains("frame numbers") && caveat.contains("stopped before its end"), "{caveat}");
+}
+
+/// Every kind of event is told: on one line, as call and facts, and as a sentence.
+#[test]
+fn every_kind_of_event_is_told() {
+    let golden = include_str!("../../../shared/tests/golden/v1.jsonl");
+    let (header, events) = golden.split_once('\n').unwrap();
+    let mut header: String = header.to_owned();
+    // Where nobody tells a lesson, the events tell themselves.
+    header = header.replace("\"lesson\":{", "\"no_lesson\":{");
+    let more = [
+        r#""kind":"thread","thread":9"#,
+        r#""kind":"sync","asked":{"addr":"0x5000","len":1},"range":["0x5000","0x6000"]"#,
+        r#""kind":"lost","count":3,"reason":"the ring was full""#,
+        r#""kind":"future","x":1"#,
+    ];
+    let mut text = format!("{header}\n{events}");
+    for (i, fields) in more.iter().enumerate() {
+        text.push_str(&format!("{{\"seq\":{},\"t\":99,\"pid\":1,\"tid\":1,{fields}}}\n", 900_000 + i));
+    }
+    let mut app = App::default();
+    app.update(Msg::Loaded { name: "t".into(), bytes: Ok(text.into_bytes()), autoplay: false });
+    let end = app.timeline.as_ref().unwrap().end();
+    let mut kinds = std::collections::BTreeSet::new();
+    for position in 1..=end {
+        app.update(Msg::Seek(position));
+        let view = view(&app);
+        let event = app.timeline.as_ref().unwrap().event().unwrap();
+        let (_, line) = event_line(&event.kind, PageSize::FOUR_KIB);
+        assert!(!line.is_empty() || event.kind.name() == "fault", "{}", event.kind.name());
+        assert!(!view.step_title.is_empty() && !view.teller.is_empty(), "{}: {view:?}", event.kind.name());
+        assert!(!view.spoken(&app).is_empty());
+        kinds.insert(event.kind.name().to_owned());
+    }
+    assert!(kinds.len() > 15, "{kinds:?}");
+}
+
+/// Cause, change and effect of calls that cut, join and move mappings.
+#[test]
+fn what_became_of_mappings_is_told() {
+    let asked = |from: u64, to: u64| {
+        format!(r#""asked":{{"addr":"{from:#x}","len":{}}},"range":["{from:#x}","{to:#x}"]"#, to - from)
+    };
+    let map = |from, to| {
+        format!(
+            r#""kind":"map",{},"protection":"rw-","sharing":"private","backing":{{"type":"anonymous"}}"#,
+            asked(from, to)
+        )
+    };
+    // Events one after the other, what the last one says.
+    let rows: [(Vec<String>, &str); 5] = [
+        (vec![map(0x1000, 0x5000), format!(r#""kind":"unmap",{}"#, asked(0x2000, 0x3000))], "is split at"),
+        (
+            vec![
+                map(0x1000, 0x5000),
+                format!(r#""kind":"protect",{},"protection":"r--""#, asked(0x4000, 0x5000)),
+            ],
+            "is r--p now",
+        ),
+        (vec![map(0x1000, 0x2000), map(0x2000, 0x3000)], "0x1000-0x3000"),
+        (
+            vec![map(0x1000, 0x5000), format!(r#""kind":"unmap",{}"#, asked(0x1000, 0x5000))],
+            "gone: 0x1000-0x5000",
+        ),
+        (
+            vec![map(0x1000, 0x5000), r#""kind":"fault","addr":"0x9000""#.to_owned()],
+            "no mapping is known there",
+        ),
+    ];
+    for (events, expected) in rows {
+        let mut text = HELLO.lines().next().unwrap().to_owned() + "\n";
+        for (i, fields) in events.iter().enumerate() {
+            text.push_str(&format!("{{\"seq\":{i},\"t\":{i},\"pid\":1,\"tid\":1,{fields}}}\n"));
+        }
+        let mut app = App::default();
+        app.update(Msg::Loaded { name: "t".into(), bytes: Ok(text.into_bytes()), autoplay: false });
+        app.update(Msg::End);
+        let said = facts(&view(&app));
+        assert!(said.iter().any(|fact| fact.contains(expected)), "{expected} in {said:?}");
+    }
 }

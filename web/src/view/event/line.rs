@@ -11,7 +11,7 @@ pub fn line(kind: &EventKind, page_size: PageSize) -> (Option<Addr>, String) {
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let (addr, text) = match kind {
         EventKind::Map(e) => {
-            (Some(e.range.start()), format!("{} {}", size(e.range.bytes()), attributes(&e.attributes)))
+            (Some(e.range.start()), format!("{} {}", attributes(&e.attributes), size(e.range.bytes())))
         }
         EventKind::Unmap(e) => (Some(e.range.start()), size(e.range.bytes())),
         EventKind::Protect(e) => {
@@ -93,7 +93,7 @@ pub fn line(kind: &EventKind, page_size: PageSize) -> (Option<Addr>, String) {
 fn attributes(a: &Attributes) -> String {
     let sharing = if a.sharing == Sharing::Private { 'p' } else { 's' };
     let backing = a.backing.to_string();
-    format!("{}{sharing} {}", a.protection, clipped(file_name(&backing), 60))
+    format!("{} {}{sharing}", clipped(file_name(&backing), 60), a.protection)
 }
 
 /// `write, minor → private`.
