@@ -37,11 +37,10 @@ pub enum Motion {
 /// The speeds that the control offers.
 pub const SPEEDS: [f64; 10] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
-/// The one of them that is `by` further than the nearest to `speed`.
+/// The one of them that is `by` further than the last one up to `speed`.
 pub fn speed_beside(speed: f64, by: isize) -> f64 {
-    let distance = |s: f64| (s.ln() - speed.max(0.01).ln()).abs();
-    let nearest = SPEEDS.iter().enumerate().min_by(|(_, a), (_, b)| distance(**a).total_cmp(&distance(**b)));
-    let at = nearest.map_or(3, |(i, _)| i).saturating_add_signed(by).min(SPEEDS.len() - 1);
+    let nearest = SPEEDS.iter().rposition(|s| *s <= speed).unwrap_or(0);
+    let at = nearest.saturating_add_signed(by).min(SPEEDS.len() - 1);
     SPEEDS.get(at).copied().unwrap_or(1.0)
 }
 

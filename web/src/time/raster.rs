@@ -303,6 +303,8 @@ pub struct Fill {
     /// The addresses of each row, and its lane.
     rows: Vec<Option<(Range, usize)>>,
     now: Vec<u8>,
+    /// What stood in a row at some time in this column, if that has gone again.
+    passing: Vec<u8>,
     stale: Vec<bool>,
     stale_rows: Vec<usize>,
 }
@@ -351,6 +353,7 @@ impl Fill {
             begun: false,
             rows,
             now: vec![UNMAPPED; fold.rows],
+            passing: vec![UNMAPPED; fold.rows],
             stale: vec![false; fold.rows],
             stale_rows: Vec::new(),
         }
@@ -425,26 +428,28 @@ impl Fill {
     fn soil(&mut self, pid: u32, lane: Option<usize>, passed: &Passed<'_>) {
         let change = passed.change;
         for page in &change.pages {
-            self.soil_range(lane, page.range);
+            let after = page.after.map_or(UNMAPPED, |page| code(page.state));
+            self.soil_range(lane, page.range, after);
         }
         for mapping in &change.mappings {
             match mapping {
-                MappingChange::Created(m) | MappingChange::Removed(m) | MappingChange::Changed(m) => {
-                    self.soil_range(lane, m.range);
+                MappingChange::Created(m) => self.soil_range(lane, m.range, code(PageState::Untouched)),
+                MappingChange::Removed(m) | MappingChange::Changed(m) => {
+                    self.soil_range(lane, m.range, UNMAPPED);
                 }
                 MappingChange::Shrunk { before, after }
                 | MappingChange::Grown { before, after }
                 | MappingChange::Merged { before, after }
                 | MappingChange::Moved { from: before, to: after } => {
-                    self.soil_range(lane, *before);
-                    self.soil_range(lane, *after);
+                    self.soil_range(lane, *before, UNMAPPED);
+                    self.soil_range(lane, *after, UNMAPPED);
                 }
                 MappingChange::Split { .. } => {}
             }
         }
         for (other, page) in &change.elsewhere {
             let lane = self.fold.lane_of(*other);
-            self.soil_range(lane, page.range);
+            self.soil_range(lane, page.range, UNMAPPED);
         }
         match &passed.event.kind {
             EventKind::Fork(fork) => {
@@ -465,10 +470,15 @@ impl Fill {
         }
     }
 
-    fn soil_range(&mut self, lane: Option<usize>, range: Range) {
+    /// `passing`: what stands there now, if that may be gone before the column ends.
+    fn soil_range(&mut self, lane: Option<usize>, range: Range, passing: u8) {
         let rows = lane.and_then(|i| self.fold.lanes.get(i)).and_then(|lane| lane.rows_of(range));
-        if let Some((top, low)) = rows {
-            (top..=low).for_each(|row| self.soil_row(row));
+        let Some((top, low)) = rows else { return };
+        for row in top..=low {
+            self.soil_row(row);
+            if let Some(place) = self.passing.get_mut(row).filter(|_| passing != UNMAPPED) {
+                *place = passing;
+            }
         }
     }
 
@@ -484,10 +494,17 @@ impl Fill {
         if column <= self.column {
             return;
         }
+        let mut gone = Vec::new();
         for row in std::mem::take(&mut self.stale_rows) {
             let code = self.look(row, world);
-            if let (Some(now), Some(stale)) = (self.now.get_mut(row), self.stale.get_mut(row)) {
+            let (now, passing) = (self.now.get_mut(row), self.passing.get_mut(row));
+            if let (Some(now), Some(passing), Some(stale)) = (now, passing, self.stale.get_mut(row)) {
                 (*now, *stale) = (code, false);
+                // What came and went within a column is seen in it.
+                let passed = std::mem::replace(passing, UNMAPPED);
+                if code == UNMAPPED && passed != UNMAPPED {
+                    gone.push((row, passed));
+                }
             }
         }
         let totals = (world.processes().take(ADDED_UP + 1).count() <= ADDED_UP).then(|| world.totals());
@@ -498,6 +515,11 @@ impl Fill {
             }
             if let Some(column) = raster.columns.get_mut(at) {
                 column.totals = totals;
+            }
+        }
+        for (row, passed) in gone {
+            if let Some(cell) = raster.shade.get_mut(self.column * raster.rows + row) {
+                *cell = passed;
             }
         }
         self.column = column;
@@ -528,6 +550,12 @@ impl Fill {
         let first = pages.first().is_some_and(|n| *n > 0).then_some(0);
         touched.map(|(i, _)| i).or(first).map_or(UNMAPPED, |i| STATES + u8::try_from(i).unwrap_or(0))
     }
+}
+
+/// The code of a state.
+fn code(state: PageState) -> u8 {
+    let at = PageState::ALL.iter().position(|s| *s == state).unwrap_or(0);
+    STATES + u8::try_from(at).unwrap_or(0)
 }
 
 /// What to draw for an event, and where.

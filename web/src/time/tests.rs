@@ -274,6 +274,34 @@ fn pixels_are_what_the_world_was() {
     assert!(seen > 300, "{seen}");
 }
 
+/// A mapping that came and went within one column is seen in it, and in no other.
+#[test]
+fn what_came_and_went_is_seen() {
+    let at = 0x7f00_0000_0000u64;
+    let asked = format!(r#""asked":{{"addr":"{at:#x}","len":4096}},"range":["{at:#x}","{:#x}"]"#, at + PAGE);
+    let mut text = format!("{HEAD}\n");
+    let kinds = [
+        format!(
+            r#""kind":"map",{asked},"protection":"rw-","sharing":"private","backing":{{"type":"anonymous"}}"#
+        ),
+        format!(r#""kind":"fault","addr":"{at:#x}","access":"write""#),
+        format!(r#""kind":"unmap",{asked}"#),
+        r#""kind":"end","count":3"#.to_owned(),
+    ];
+    for (seq, (time, kind)) in [500, 510, 520, 1000].into_iter().zip(kinds).enumerate() {
+        writeln!(text, r#"{{"seq":{seq},"t":{time},"pid":1,"tid":1,{kind}}}"#).unwrap();
+    }
+    let timeline = timeline(&text);
+    let mut time = Time::default();
+    time.update(Msg::Room(10, 4));
+    count(&mut time, &timeline);
+    let raster = time.counted();
+    let seen: Vec<bool> =
+        raster.shade.chunks(4).map(|column| column.iter().any(|s| *s != UNMAPPED)).collect();
+    assert_eq!(seen.iter().filter(|seen| **seen).count(), 1, "{:?}", raster.shade);
+    assert!(raster.shade.contains(&(super::raster::STATES + 2)), "as a page of its own");
+}
+
 #[test]
 fn what_a_trace_says_in_short_loses_no_fault() {
     let store = {
