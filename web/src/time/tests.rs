@@ -211,7 +211,7 @@ fn many_processes_share_a_lane_and_none_vanishes() {
 #[test]
 fn every_fault_is_counted_at_every_scale() {
     let timeline = timeline(&trace(3));
-    for room in [(10, 12), (100, 60), (1500, 300)] {
+    for room in [(10, 12), (100, 60), (400, 90)] {
         for pace in [Pace::Wall, Pace::Idle, Pace::Events] {
             let mut time = Time::default();
             time.update(Msg::Pace(pace));
