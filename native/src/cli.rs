@@ -140,9 +140,6 @@ enum Lesson {
         #[arg(long)]
         json: bool,
     },
-    /// Do what a lesson asks for
-    #[command(hide = true)]
-    Act,
     /// Perform a lesson for real and record what the kernel did
     #[command(after_help = RUN_EXAMPLES)]
     Run {
@@ -168,10 +165,12 @@ Examples:
 /// # Errors
 /// Whatever kept the work from being done.
 pub(crate) fn run() -> Result<u8> {
+    if lesson::is_actor() {
+        lesson::act();
+    }
     match Cli::parse().command {
         Command::Record(options) => return recorder::record(&options),
         Command::Lesson(Lesson::List { json }) => print(lesson::list(json).as_bytes()),
-        Command::Lesson(Lesson::Act) => lesson::act(),
         Command::Lesson(Lesson::Run { name, output }) => {
             let lesson = lesson::find(&name).with_context(|| format!("there is no lesson {name:?}"))?;
             lesson::run(lesson, &output.unwrap_or_else(|| PathBuf::from(format!("{name}.jsonl"))))

@@ -49,7 +49,7 @@ impl Troupe {
         }
         let process = Command::new(&exe)
             .arg0(name)
-            .args(["lesson", "act"])
+            .args(super::ACTOR)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(OwnedFd::from(childs_theirs)))
             .spawn()

@@ -82,7 +82,7 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
             .man(&["mprotect(2)"]),
     )?;
     no(play, Call::Mprotect(area.start(), 3 * page, READ_ONLY), "ENOMEM", "Cannot allocate memory")?;
-    let rights = play.rights(area.start());
+    let rights = play.mapping_at(area.start()).map(|mapping| mapping.attributes.protection);
     play.must(rights == Some(READ_ONLY), || format!("the two pages should be read-only, not {rights:?}"))?;
 
     play.step(

@@ -86,12 +86,18 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.must(own.bytes() == (1 << 20) + page && big == plus(own.start(), 16), || format!("{big} in {own}"))?;
     play.say(&(big.0 % page).to_string())?;
 
+    let joined = play.mapping_at(big).is_some_and(|mapping| mapping.range != own);
+    let joined = if joined {
+        " (In the kernel's list the mapping has become one with its like neighbour.)"
+    } else {
+        ""
+    };
     play.step(
         at("big[0] = 'x'", "Still not memory")
-            .says(
+            .says(format!(
                 "One page is there, because malloc has written its books. The x lands on the same page. The \
-                other 256 pages have no frame: malloc has sold us addresses.",
-            )
+                other 256 pages have no frame: malloc has sold us addresses.{joined}"
+            ))
             .note("malloc hardly ever says no. The shortage comes later, at the first touch."),
     )?;
     play.write(big, b"x")?;

@@ -6,7 +6,7 @@ use crate::proc::{Frames, mappings_of};
 use anyhow::{Context, Result, bail};
 use pagescope_shared::addr::{Addr, Frame, Range};
 use pagescope_shared::event::{EventKind, Observed};
-use pagescope_shared::mapping::{Backing, Mapping, Protection};
+use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::AddressSpace;
 use pagescope_shared::page::{Page, PageFlags, PageState, Provenance, Run};
 use std::num::NonZeroU64;
@@ -26,7 +26,10 @@ impl Play<'_> {
 
     /// Compares the model with the kernel, and tells what the kernel says of the pages that are watched.
     pub(super) fn verify(&mut self) -> Result<()> {
-        for index in 0..self.actors.len() {
+        // The one whose turn it is comes last: the page shows the process of the last event.
+        let mut order: Vec<usize> = (0..self.actors.len()).collect();
+        order.sort_by_key(|index| self.actors.get(*index).is_some_and(|actor| actor.who == self.who));
+        for index in order {
             let pid = self.actors[index].pid;
             self.compare_mappings(index)?;
             for observed in self.observe(index)? {
@@ -196,10 +199,9 @@ impl Play<'_> {
         self.page_of(self.who, addr).is_some_and(|page| page.flags.has(PageFlags::HUGE))
     }
 
-    /// What may be done at `addr`.
-    pub(crate) fn rights(&self, addr: Addr) -> Option<Protection> {
-        let mapping = self.world.space(self.pid())?.mapping_at(addr)?;
-        Some(mapping.attributes.protection)
+    /// The acting process's mapping at `addr`.
+    pub(crate) fn mapping_at(&self, addr: Addr) -> Option<Mapping> {
+        self.world.space(self.pid())?.mapping_at(addr)
     }
 
     /// That `range` is so many mappings.
