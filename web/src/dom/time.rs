@@ -14,6 +14,7 @@ use crate::time::Msg as TimeMsg;
 use crate::time::paint::{Columns, Heights, Look, paint};
 use crate::time::scale::{Pace, float, whole};
 use crate::time::words::{Words, tip, words};
+use crate::view::shown_process;
 use around::{Around, put};
 use js_sys::{Uint8ClampedArray, Uint32Array};
 use pagescope_shared::addr::{Addr, Range};
@@ -50,7 +51,7 @@ pub(super) struct Time {
     words: Words,
     /// What lies over the canvas: of which state.
     over_shown: Option<(u64, u64, Size)>,
-    marked: Option<(Option<Addr>, Option<Range>, u64, Size)>,
+    marked: Option<(Option<Addr>, Option<Range>, Option<u32>, u64, Size)>,
     chosen: Option<(Option<u32>, u64, Pace, bool)>,
     tip_shown: Option<((f64, f64), Vec<String>)>,
     _listeners: Vec<Listener>,
@@ -229,10 +230,12 @@ impl Time {
         if let Some((x, _)) = time.pointer {
             style(&self.cursor, &format!("transform:translateX({:.2}px)", x * width));
         }
-        let marked = (app.hover.filter(|_| time.pointer.is_none()), app.selection, time.version, size);
+        let shown = shown_process(app, timeline).map(|(pid, _)| pid);
+        let hover = app.hover.filter(|_| time.pointer.is_none());
+        let marked = (hover, app.selection, shown, time.version, size);
         if self.marked != Some(marked) {
             self.marked = Some(marked);
-            self.mark(app, size, marked.0);
+            self.mark(app, size, shown, hover);
         }
         self.show_tip(app, timeline, size);
         let chosen = (app.process, time.version, time.pace, time.window.is_none());
@@ -253,12 +256,14 @@ impl Time {
     }
 
     /// Marks what is selected, and what is pointed at elsewhere.
-    fn mark(&self, app: &App, size: Size, hover: Option<Addr>) {
+    fn mark(&self, app: &App, size: Size, pid: Option<u32>, hover: Option<Addr>) {
         self.over.set_text_content(None);
         let rows = float(u64::try_from(app.time.fold.rows).unwrap_or(0)).max(1.0);
         let row_height = float(u64::try_from(size.heights().addresses).unwrap_or(0)) / rows;
         let height = |n: usize| float(u64::try_from(n).unwrap_or(0)) * row_height;
-        for lane in &app.time.fold.lanes {
+        // The process that is shown is the one that is spoken of.
+        let lane = pid.and_then(|pid| app.time.fold.lane_of(pid));
+        if let Some(lane) = lane.and_then(|i| app.time.fold.lanes.get(i)) {
             let band = app.selection.and_then(|range| lane.rows_of(range)).map(|rows| ("band", rows));
             let line = hover.and_then(|addr| lane.row_of(addr)).map(|row| ("hovered", (row, row)));
             for (class, (top, low)) in [band, line].into_iter().flatten() {

@@ -500,9 +500,9 @@ impl Fill {
             let (now, passing) = (self.now.get_mut(row), self.passing.get_mut(row));
             if let (Some(now), Some(passing), Some(stale)) = (now, passing, self.stale.get_mut(row)) {
                 (*now, *stale) = (code, false);
-                // What came and went within a column is seen in it.
+                // What came or was touched, and went, within a column is seen in it.
                 let passed = std::mem::replace(passing, UNMAPPED);
-                if code == UNMAPPED && passed != UNMAPPED {
+                if code <= STATES && passed > code {
                     gone.push((row, passed));
                 }
             }
