@@ -90,6 +90,8 @@ pub struct App {
     pub events: Events,
     /// A search for the next event of a kind, while it goes on.
     pub pursuit: Option<Pursuit>,
+    /// How many events the last slice of work has looked at.
+    pub worked: usize,
     /// Something to say that changes nothing.
     pub notice: String,
     /// What stands over the page.
@@ -164,6 +166,7 @@ impl Default for App {
             pages: Pages::default(),
             events: Events::default(),
             pursuit: None,
+            worked: 0,
             notice: String::new(),
             overlay: None,
             inspect: History::default(),

@@ -117,23 +117,24 @@ impl Events {
         self.query.is_some() && self.matches.looked() < end
     }
 
-    /// Looks through about `amount` more events.
-    pub fn work(&mut self, timeline: &Timeline, amount: usize) {
-        let Some(query) = &self.query else { return };
+    /// Looks through about `amount` more events; says through how many.
+    pub fn work(&mut self, timeline: &Timeline, amount: usize) -> usize {
+        let begun = self.matches.looked();
+        let Some(query) = &self.query else { return 0 };
         let store = timeline.store();
-        let until = self.matches.looked().saturating_add(amount).min(timeline.end());
+        let until = begun.saturating_add(amount).min(timeline.end());
         while self.matches.looked() < until {
             let at = self.matches.looked();
-            let Some(block) = store.block_of(at) else { return };
-            let Some(events) = store.block(block) else { return };
-            let inside = at - store.block_start(block);
-            let part = events.iter().skip(inside).take(until - at);
-            let before = self.matches.looked();
+            let Some(block) = store.block_of(at) else { break };
+            // What has not come yet is wanted from now on.
+            let Some(events) = store.block(block) else { break };
+            let part = events.iter().skip(at - store.block_start(block)).take(until - at);
             part.for_each(|event| self.matches.push(query.fits(event)));
-            if self.matches.looked() == before {
-                return;
+            if self.matches.looked() == at {
+                break;
             }
         }
+        self.matches.looked() - begun
     }
 
     /// How many rows the list has.

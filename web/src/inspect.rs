@@ -77,10 +77,11 @@ impl History {
         self.of.is_some() && !self.done
     }
 
-    /// Looks through `amount` more events.
-    pub fn work(&mut self, timeline: &mut Timeline, amount: usize) {
-        let Some((pid, range, _)) = self.of else { return };
-        match timeline.find(&query(pid, range), self.at, true, amount.max(1)) {
+    /// Looks through `amount` more events; says through how many.
+    pub fn work(&mut self, timeline: &mut Timeline, amount: usize) -> usize {
+        let Some((pid, range, _)) = self.of else { return 0 };
+        let from = self.at;
+        match timeline.find(&query(pid, range), from, true, amount.max(1)) {
             Found::At(index) => {
                 self.found.push(index);
                 self.at = index;
@@ -89,6 +90,7 @@ impl History {
             Found::Nothing => self.done = true,
             Found::Paused(at) => self.at = at,
         }
+        from.abs_diff(self.at)
     }
 }
 

@@ -30,11 +30,13 @@ impl Meter {
         events
     }
 
-    /// The last slice took so long, in milliseconds.
-    pub fn worked(&mut self, ms: f64) {
+    /// The last slice took so long, in milliseconds, for so many events: fewer than it was given when it came to an end.
+    pub fn worked(&mut self, ms: f64, events: usize) {
         let last = self.slice.unwrap_or(2000.0).clamp(200.0, 4_000_000.0);
-        // Clocks of browsers are coarse: it never grows more than twofold.
-        self.slice = Some((last * SLICE_MS / ms.max(0.1)).clamp(last * 0.25, last * 2.0));
+        // A slice that was not used up says nothing of how long a whole one takes. Clocks of browsers are coarse: it
+        // never grows more than twofold.
+        let most = if events.saturating_mul(2) < self.slice() { 1.0 } else { 2.0 };
+        self.slice = Some((last * SLICE_MS / ms.max(0.1)).clamp(last * 0.25, last * most));
     }
 }
 
@@ -60,14 +62,17 @@ mod tests {
     fn slices_grow_and_shrink_with_what_they_take() {
         let mut meter = Meter::default();
         let first = meter.slice();
-        meter.worked(1.0);
+        meter.worked(1.0, first);
         assert_eq!(meter.slice(), first * 2);
-        meter.worked(80.0);
+        meter.worked(80.0, first);
         assert_eq!(meter.slice(), first / 2);
         for _ in 0..100 {
-            meter.worked(0.0);
+            meter.worked(0.0, usize::MAX);
         }
         assert_eq!(meter.slice(), 4_000_000);
+        let mut meter = Meter::default();
+        meter.worked(0.0, 7);
+        assert_eq!(meter.slice(), first, "what ended at once does not make it grow");
     }
 
     #[test]

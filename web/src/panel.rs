@@ -91,7 +91,7 @@ pub enum Block {
         /// What is left out, in words; empty when nothing is.
         more: String,
     },
-    /// Bytes: sixteen a line.
+    /// Bytes: eight a line.
     Hex(Vec<HexLine>),
     /// Buttons of commands.
     Buttons(&'static [&'static str]),
@@ -108,19 +108,19 @@ pub struct Line {
     pub fill: Option<Fill>,
 }
 
-/// Up to sixteen bytes.
+/// Eight bytes: so many fit beside the picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HexLine {
-    /// The first one's address: a multiple of sixteen.
+    /// The first one's address: a multiple of eight.
     pub addr: Addr,
     /// The bytes; `None` where none was recorded.
     pub bytes: Vec<Option<u8>>,
 }
 
 impl HexLine {
-    /// In hexadecimal, two spaces in the middle.
+    /// In hexadecimal.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(50);
+        let mut text = String::with_capacity(24);
         for (i, byte) in self.bytes.iter().enumerate() {
             text.push_str(if i == 8 {
                 "  "
@@ -148,20 +148,20 @@ impl HexLine {
     }
 }
 
-/// Bytes as lines, whose addresses are multiples of sixteen; at most `most` lines.
+/// Bytes as lines, whose addresses are multiples of eight; at most `most` lines.
 pub fn hex_lines<'a>(runs: impl Iterator<Item = (Addr, &'a [u8])>, most: usize) -> Vec<HexLine> {
     let mut lines: Vec<HexLine> = Vec::new();
     for (start, bytes) in runs {
         for (i, byte) in (0u64..).zip(bytes) {
             let Some(at) = start.0.checked_add(i) else { return lines };
-            let line = Addr(at & !15);
+            let line = Addr(at & !7);
             if lines.last().is_none_or(|last| last.addr != line) {
                 if lines.len() == most {
                     return lines;
                 }
-                lines.push(HexLine { addr: line, bytes: vec![None; 16] });
+                lines.push(HexLine { addr: line, bytes: vec![None; 8] });
             }
-            let place = usize::try_from(at & 15).unwrap_or(0);
+            let place = usize::try_from(at & 7).unwrap_or(0);
             if let Some(slot) = lines.last_mut().and_then(|last| last.bytes.get_mut(place)) {
                 *slot = Some(*byte);
             }
@@ -207,17 +207,11 @@ mod tests {
 
     #[test]
     fn bytes_stand_where_they_are() {
-        let lines = hex_lines([(Addr(0x100e), b"Hello".as_slice()), (Addr(0x2000), b"\0")].into_iter(), 8);
+        let lines = hex_lines([(Addr(0x1006), b"Hello".as_slice()), (Addr(0x2000), b"\0")].into_iter(), 8);
         let rows: Vec<_> = lines.iter().map(|l| (l.addr.0, l.text())).collect();
-        assert_eq!(
-            rows,
-            [
-                (0x1000, "              He".into()),
-                (0x1010, "llo             ".into()),
-                (0x2000, format!(".{:15}", ""))
-            ]
-        );
-        assert!(lines[1].hex().starts_with("6c 6c 6f ·· ·· ·· ·· ··  ··"));
+        let expected = [(0x1000, "      He"), (0x1008, "llo     "), (0x2000, ".       ")];
+        assert_eq!(rows, expected.map(|(addr, text)| (addr, text.to_owned())));
+        assert_eq!(lines[1].hex(), "6c 6c 6f ·· ·· ·· ·· ··");
         assert_eq!(hex_lines([(Addr(u64::MAX), b"ab".as_slice())].into_iter(), 8).len(), 1);
         assert_eq!(hex_lines([(Addr(0), [0u8; 4096].as_slice())].into_iter(), 8).len(), 8);
     }

@@ -49,28 +49,28 @@ impl Tally {
         self.of.is_some_and(|of| self.at < of.to)
     }
 
-    /// Counts about `amount` more.
-    pub fn work(&mut self, timeline: &Timeline, amount: usize) {
-        let Some(of) = self.of else { return };
+    /// Counts about `amount` more; says how many it has looked at.
+    pub fn work(&mut self, timeline: &Timeline, amount: usize) -> usize {
+        let Some(of) = self.of else { return 0 };
         self.kinds.resize(EventKind::NAMES.len() + 1, 0);
-        let until = self.at.saturating_add(amount.max(1)).min(of.to);
+        let (begun, store) = (self.at, timeline.store());
+        let until = begun.saturating_add(amount.max(1)).min(of.to);
         while self.at < until {
-            let store = timeline.store();
-            let Some(block) = store.block_of(self.at) else { return };
-            let Some(events) = store.block(block) else { return };
-            let inside = self.at - store.block_start(block);
-            let part = events.iter().skip(inside).take(until - self.at);
-            let before = self.at;
-            for event in part {
+            let at = self.at;
+            let Some(block) = store.block_of(at) else { break };
+            // What has not come yet is wanted from now on.
+            let Some(events) = store.block(block) else { break };
+            for event in events.iter().skip(at - store.block_start(block)).take(until - at) {
                 self.at += 1;
                 if of.pid.is_none_or(|pid| pid == event.pid) {
                     self.count(&event.kind);
                 }
             }
-            if self.at == before {
-                return;
+            if self.at == at {
+                break;
             }
         }
+        self.at - begun
     }
 
     fn count(&mut self, kind: &EventKind) {

@@ -246,6 +246,7 @@ impl App {
 
     /// Does a slice of it: about so many events.
     pub(super) fn work(&mut self, amount: usize) {
+        self.worked = amount;
         let explores = self.can_explore();
         if matches!(self.load.job.as_ref().map(|job| &job.state), Some(Came::Pieces(o)) if o.has_work()) {
             self.open_on(amount.saturating_mul(BYTES_AN_EVENT));

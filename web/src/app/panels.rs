@@ -22,21 +22,32 @@ impl App {
     /// Looks through about so many events: what somebody waits for comes first.
     pub(super) fn seek_on(&mut self, amount: usize) {
         let Some(timeline) = &mut self.timeline else { return };
-        if let Some(mut pursuit) = self.pursuit.take() {
+        self.worked = if let Some(mut pursuit) = self.pursuit.take() {
+            let from = pursuit.at;
             match pursuit.work(timeline, amount) {
-                Ok(moment) => self.jump(moment),
-                Err(true) => self.notice = "There is no other one in this direction.".to_owned(),
-                Err(false) => self.pursuit = Some(pursuit),
+                Ok(moment) => {
+                    self.jump(moment);
+                    from.abs_diff(moment)
+                }
+                Err(true) => {
+                    self.notice = "There is no other one in this direction.".to_owned();
+                    0
+                }
+                Err(false) => {
+                    let looked = from.abs_diff(pursuit.at);
+                    self.pursuit = Some(pursuit);
+                    looked
+                }
             }
         } else if self.inspect.has_work() {
-            self.inspect.work(timeline, amount);
+            self.inspect.work(timeline, amount)
         } else if self.events.has_work(timeline.end()) {
-            self.events.work(timeline, amount);
+            self.events.work(timeline, amount)
         } else if self.compare.tally.has_work() {
-            self.compare.tally.work(timeline, amount);
+            self.compare.tally.work(timeline, amount)
         } else {
-            self.tally.work(timeline, amount);
-        }
+            self.tally.work(timeline, amount)
+        };
         self.revision += 1;
     }
 

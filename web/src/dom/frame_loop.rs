@@ -164,7 +164,7 @@ impl Page {
         let works = self.app.has_work();
         if works {
             self.app.update(Msg::Work(self.meter.slice()));
-            self.meter.worked(clock() - drawn);
+            self.meter.worked(clock() - drawn, self.app.worked);
         }
         self.loader.fetch(&self.app);
         self.meter.frame([acted - begun, written - acted, drawn - written]);

@@ -50,14 +50,7 @@ fn a_page_is_told_in_words() {
                 "may: rw-p · be read, written",
             ],
         ),
-        (
-            2,
-            &[
-                "state: private: a frame of its own",
-                "frame: 0x",
-                "48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 21 00",
-            ],
-        ),
+        (2, &["state: private: a frame of its own", "frame: 0x", "48 65 6c 6c 6f 2c 20 77 Hello, w"]),
         (3, &["backing: anonymous: no file behind it", "1 page, what the event is about"]),
         (4, &["Nothing is mapped here"]),
     ];
