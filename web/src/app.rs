@@ -147,6 +147,9 @@ pub struct App {
 /// So many events are gone through before anything of a trace is shown.
 const AT_ONCE: usize = 10_000;
 
+/// No more mappings than this fade away together.
+const MOST_FADING: usize = 1000;
+
 /// Milliseconds that a change of the picture takes.
 pub const TRANSITION_MS: f64 = 400.0;
 
@@ -307,8 +310,16 @@ impl App {
     fn look(&mut self) {
         let Some((timeline, pid)) = self.timeline.as_ref().zip(self.pid()) else { return };
         let Some(space) = timeline.world().space(pid) else { return };
-        let shown = Shown { trace: self.trace, position: timeline.position(), pid };
-        self.pages.prepare(shown, space, || aim(timeline, space), self.reduced_motion);
+        let position = timeline.position();
+        let world = timeline.world();
+        // What is unmapped fades away in its place.
+        let fades = self.progress() < 1.0
+            && self.came_from < position
+            && timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
+        let removed = timeline.change().removed().map(|mapping| mapping.range).filter(|_| fades);
+        let gone: Vec<Range> = removed.take(MOST_FADING).collect();
+        let shown = Shown { trace: self.trace, position, pid, fading: !gone.is_empty() };
+        self.pages.prepare(shown, space, &gone, || aim(timeline, space), self.reduced_motion);
     }
 
     /// How many events lie before what is shown.

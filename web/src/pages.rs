@@ -70,6 +70,8 @@ pub struct Shown {
     pub position: usize,
     /// Of which process.
     pub pid: u32,
+    /// What went with the last event is still to be seen.
+    pub fading: bool,
 }
 
 /// Where the camera is to go when it follows.
@@ -357,11 +359,12 @@ impl Pages {
         }
     }
 
-    /// The state of the process changed, or another one is shown; `aim` says where to look when it follows.
+    /// The state of the process changed, or another one is shown; `gone` is what is still to be seen of what went, `aim` says where to look when it follows.
     pub fn prepare(
         &mut self,
         shown: Shown,
         space: &AddressSpace,
+        gone: &[Range],
         aim: impl FnOnce() -> (Aim, bool),
         still: bool,
     ) {
@@ -371,15 +374,17 @@ impl Pages {
         }
         if self.shown != Some(shown) {
             let first = self.shown.is_none_or(|old| (old.trace, old.pid) != (shown.trace, shown.pid));
+            let moved = self.shown.is_none_or(|old| Shown { fading: shown.fading, ..old } != shown);
             self.shown = Some(shown);
             self.page_size = Some(space.page_size());
-            let outline = Outline::new(space, &[]);
+            let outline = Outline::new(space, gone);
             if outline != *self.outline {
                 self.outline = Rc::new(outline);
                 self.laid_out = false;
                 self.fitted.set(None);
             }
-            self.aimed = None;
+            // What has faded is no reason to go elsewhere.
+            self.aimed = self.aimed.filter(|_| !moved);
             if first && self.mode == Mode::Free {
                 self.mode = Mode::All;
             }

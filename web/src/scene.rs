@@ -44,6 +44,8 @@ pub struct Label {
 pub struct Cells {
     /// What is in them.
     pub grid: Rc<Grid>,
+    /// Which one: another number is another grid.
+    pub id: u64,
     /// Where its rows are.
     pub bands: Vec<Band>,
     /// How wide a cell is, in CSS pixels.

@@ -19,8 +19,9 @@ use crate::view::{View, shown_process, subject};
 use pagescope_shared::addr::Range;
 use std::cell::Cell;
 use std::rc::Rc;
-use wasm_bindgen::JsValue;
-use web_sys::{Element, HtmlCanvasElement};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{Element, HtmlCanvasElement, ResizeObserver};
 
 /// Draws the stage.
 pub(super) struct Picture {
@@ -36,7 +37,33 @@ pub(super) struct Picture {
     /// What the latest event is about, and at which moment of which trace.
     subject: (Option<(u64, usize)>, Option<Range>),
     attributes: [String; 3],
+    /// Asking for the size at every frame would make the browser lay the page out in the middle of it.
+    size: (f32, f32),
+    resized: Rc<Cell<bool>>,
+    _observer: Observer,
     _listeners: [Listener; 2],
+}
+
+/// Watches the size of an element as long as it lives.
+struct Observer {
+    observer: ResizeObserver,
+    _call: Closure<dyn FnMut()>,
+}
+
+impl Observer {
+    fn new(element: &Element, call: impl FnMut() + 'static) -> Result<Self, String> {
+        let call = Closure::<dyn FnMut()>::new(call);
+        let observer =
+            ResizeObserver::new(call.as_ref().unchecked_ref()).map_err(|_| "sizes cannot be watched")?;
+        observer.observe(element);
+        Ok(Self { observer, _call: call })
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
 }
 
 impl Picture {
@@ -66,7 +93,18 @@ impl Picture {
                 }
             }),
         ];
+        let resized = Rc::new(Cell::new(true));
+        let observer = Observer::new(&elements.picture, {
+            let (queue, resized) = (queue.clone(), Rc::clone(&resized));
+            move || {
+                resized.set(true);
+                queue.send(Msg::Redraw);
+            }
+        })?;
         Ok(Self {
+            size: (0.0, 0.0),
+            resized,
+            _observer: observer,
             queue: queue.clone(),
             renderer,
             lost,
@@ -181,7 +219,10 @@ impl Part for Picture {
         }
         let (view, progress) = (frame.view, frame.app.progress());
         let e = Rc::clone(&self.elements);
-        let (width, height) = (pixels(e.picture.client_width()), pixels(e.picture.client_height()));
+        if self.resized.take() {
+            self.size = (pixels(e.picture.client_width()), pixels(e.picture.client_height()));
+        }
+        let (width, height) = self.size;
         let device = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
         let room = Room { width: f64::from(width), height: f64::from(height), ratio: device };
         if frame.app.pages.room() != room {

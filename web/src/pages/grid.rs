@@ -33,8 +33,11 @@ pub struct Grid {
     pub columns: usize,
     /// Row by row.
     pub cells: Vec<Cell>,
-    /// Changes with every grid that is made.
-    pub id: u64,
+}
+
+/// Rows that fit a screen.
+fn count(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(0)
 }
 
 /// What is known of the pages of one cell.
@@ -97,24 +100,69 @@ fn share_of(pages: u64, whole: u64) -> u8 {
 }
 
 impl Grid {
-    /// The cells of what is in sight.
-    pub fn new(space: &AddressSpace, doc: &Doc, seen: &[Visible], changes: &[PageChange], id: u64) -> Self {
+    /// The cells of what is in sight. `old` is a grid of the same moment and layout: its rows are taken over.
+    pub fn new(
+        space: &AddressSpace,
+        doc: &Doc,
+        seen: &[Visible],
+        changes: &[PageChange],
+        old: Option<(&Self, &[Visible])>,
+    ) -> Self {
         let columns = 1usize << doc.level.columns.min(16);
-        let rows: usize = seen.iter().map(|s| usize::try_from(s.rows).unwrap_or(0)).sum();
-        let mut grid = Self { columns, cells: vec![Cell::default(); columns * rows], id };
+        let rows: usize = seen.iter().map(|s| count(s.rows)).sum();
+        let mut grid = Self { columns, cells: vec![Cell::default(); columns * rows] };
         let mut first = 0;
         for seen in seen.iter().filter(|seen| seen.rows > 0) {
-            let rows = usize::try_from(seen.rows).unwrap_or(0) * columns;
-            let Some(cells) = grid.cells.get_mut(first..first + rows) else { break };
+            let rows = count(seen.rows);
+            let Some(cells) = grid.cells.get_mut(first * columns..(first + rows) * columns) else { break };
             let Some(section) = doc.sections.get(seen.section) else { break };
-            let low = (seen.top + 1 - seen.rows) << doc.row_bits;
-            let high = seen.top << doc.row_bits | ((1 << doc.row_bits) - 1);
-            let within = (low.max(section.start), high.min(section.last));
-            let part = Part { cells, columns, low, size: space.page_size(), bits: doc.level.pages };
-            part.fill(space, within, changes);
+            let mut fill = |cells: &mut [Cell], top: u64, rows: u64| {
+                let low = (top + 1 - rows) << doc.row_bits;
+                let high = top << doc.row_bits | ((1 << doc.row_bits) - 1);
+                let within = (low.max(section.start), high.min(section.last));
+                let part = Part { cells, columns, low, size: space.page_size(), bits: doc.level.pages };
+                part.fill(space, within, changes);
+            };
+            let kept = old.and_then(|(old, of)| old.rows_of(of, seen));
+            let Some((above, kept)) = kept else {
+                fill(cells, seen.top, seen.rows);
+                first += rows;
+                continue;
+            };
+            // What came into sight at the upper edge, what stays, what came at the lower edge.
+            let (upper, rest) = cells.split_at_mut((above * columns).min(cells.len()));
+            let (middle, lower) = rest.split_at_mut(kept.len().min(rest.len()));
+            middle.copy_from_slice(kept.get(..middle.len()).unwrap_or_default());
+            let below = lower.len() / columns;
+            let (above, below) = (number(above), number(below));
+            if above > 0 {
+                fill(upper, seen.top, above);
+            }
+            if below > 0 {
+                fill(lower, seen.top - (seen.rows - below), below);
+            }
             first += rows;
         }
         grid
+    }
+
+    /// The rows of this grid that `now` shows again, and how many of `now` stand above them.
+    fn rows_of(&self, of: &[Visible], now: &Visible) -> Option<(usize, &[Cell])> {
+        let mut first = 0;
+        for old in of.iter().filter(|old| old.rows > 0) {
+            if old.section == now.section {
+                let top = old.top.min(now.top);
+                let low = (old.top + 1 - old.rows).max(now.top + 1 - now.rows);
+                let rows = (top + 1).checked_sub(low).filter(|rows| *rows > 0)?;
+                let from = (first + count(old.top - top)) * self.columns;
+                return Some((
+                    count(now.top - top),
+                    self.cells.get(from..from + count(rows) * self.columns)?,
+                ));
+            }
+            first += count(old.rows);
+        }
+        None
     }
 
     /// A cell by row and column.
@@ -229,6 +277,10 @@ impl Part<'_> {
             }
         }
     }
+}
+
+fn number(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
 }
 
 /// The range from `first` to `last`, both in it.

@@ -42,6 +42,8 @@ pub struct Marks<'a> {
 #[derive(Debug, Default)]
 pub struct Painter {
     grid: Rc<Grid>,
+    /// Counts the grids.
+    id: u64,
     of: Option<(Option<Shown>, u64, Vec<Visible>)>,
     heads: BTreeMap<usize, String>,
     heads_of: Option<(Option<Shown>, u64)>,
@@ -71,6 +73,7 @@ impl Painter {
         }
         scene.cells = Some(Cells {
             grid: Rc::clone(&self.grid),
+            id: self.id,
             bands,
             width: short(scale.level.cell),
             height: short(scale.row),
@@ -93,16 +96,17 @@ impl Painter {
             self.heads_of = Some((pages.shown, pages.layouts));
         }
         let same = |a: &Visible, b: &Visible| (a.section, a.top, a.rows) == (b.section, b.top, b.rows);
-        let unchanged = self.of.as_ref().is_some_and(|(shown, layouts, old)| {
-            (*shown, *layouts) == (pages.shown, pages.layouts)
-                && old.len() == seen.len()
-                && old.iter().zip(seen).all(|(a, b)| same(a, b))
-        });
-        if !unchanged {
-            let id = self.grid.id + 1;
-            self.grid = Rc::new(Grid::new(space, pages.doc(), seen, marks.changes, id));
-            self.of = Some((pages.shown, pages.layouts, seen.to_vec()));
+        let here = (pages.shown, pages.layouts);
+        let old = self.of.as_ref().filter(|(shown, layouts, _)| (*shown, *layouts) == here);
+        if old.is_some_and(|(_, _, old)| {
+            old.len() == seen.len() && old.iter().zip(seen).all(|(a, b)| same(a, b))
+        }) {
+            return;
         }
+        let old = old.map(|(_, _, seen)| (self.grid.as_ref(), seen.as_slice()));
+        self.grid = Rc::new(Grid::new(space, pages.doc(), seen, marks.changes, old));
+        self.id += 1;
+        self.of = Some((pages.shown, pages.layouts, seen.to_vec()));
     }
 }
 
@@ -206,7 +210,8 @@ impl Draw<'_> {
     /// The address at which a row begins, left of it.
     fn addresses(&mut self, seen: &Visible) {
         let bits = self.pages.doc().row_bits;
-        let every = (LINE / self.row).ceil().max(1.0).log2().ceil().exp2();
+        let every =
+            if self.row >= LINE { 1.0 } else { (LINE * 1.6 / self.row).max(1.0).log2().ceil().exp2() };
         let every: u64 = super::whole(every);
         let mut above: Option<String> = None;
         for down in 0..seen.rows {
@@ -223,7 +228,9 @@ impl Draw<'_> {
             let dim = above
                 .as_ref()
                 .map_or(0, |above| above.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count());
-            self.label((0.0, y, self.left() - 10.0, self.row.max(LINE)), "row", text.clone(), dim);
+            let high = self.row.max(LINE);
+            let y_text = y + (self.row - high) / 2.0;
+            self.label((0.0, y_text, self.left() - 10.0, high), "row", text.clone(), dim);
             above = Some(text);
             self.free_from = y + LINE;
         }
@@ -267,12 +274,17 @@ impl Draw<'_> {
                 let y = y_of(number);
                 if labels.iter().all(|(other, _)| (other - y).abs() >= LINE) {
                     let text = format!("{:012x}", number << bits);
-                    self.label((0.0, y - 1.0, self.left() - 10.0, LINE), "row", text, 0);
+                    self.label(
+                        (0.0, y + (row.min(LINE) - LINE) / 2.0, self.left() - 10.0, LINE),
+                        "row",
+                        text,
+                        0,
+                    );
                 }
             }
         }
         for (y, text) in labels {
-            self.label((0.0, y - 1.0, self.left() - 10.0, LINE), "tick", text, 0);
+            self.label((0.0, y + (row.min(LINE) - LINE) / 2.0, self.left() - 10.0, LINE), "tick", text, 0);
         }
     }
 

@@ -65,13 +65,25 @@ fn observe(space: &mut AddressSpace, start: u64, runs: &[(u64, PageState, PageFl
 fn shown(space: &AddressSpace) -> Pages {
     let mut pages = Pages::default();
     pages.update(Msg::Room(room()), Some(space), true);
-    pages.prepare(Shown { trace: 1, position: 1, pid: 1 }, space, || (Aim::All, false), true);
+    pages.prepare(
+        Shown { trace: 1, position: 1, pid: 1, fading: false },
+        space,
+        &[],
+        || (Aim::All, false),
+        true,
+    );
     pages
 }
 
 fn send(pages: &mut Pages, space: &AddressSpace, msg: Msg) -> Outcome {
     let outcome = pages.update(msg, Some(space), true);
-    pages.prepare(Shown { trace: 1, position: 1, pid: 1 }, space, || (Aim::All, false), true);
+    pages.prepare(
+        Shown { trace: 1, position: 1, pid: 1, fading: false },
+        space,
+        &[],
+        || (Aim::All, false),
+        true,
+    );
     outcome
 }
 
@@ -80,7 +92,7 @@ fn seen(pages: &Pages) -> Vec<Visible> {
 }
 
 fn grid(pages: &Pages, space: &AddressSpace) -> Grid {
-    Grid::new(space, pages.doc(), &seen(pages), &[], 1)
+    Grid::new(space, pages.doc(), &seen(pages), &[], None)
 }
 
 fn fills(grid: &Grid) -> Vec<u8> {
@@ -260,7 +272,7 @@ fn cells_say_how_it_is_known_and_what_else() {
     let mut pages = shown(&space);
     send(&mut pages, &space, Msg::Go { addr: Addr(0x10_0020_0000), zoom: 6.0 });
     let seen = seen(&pages);
-    let grid = Grid::new(&space, pages.doc(), &seen, &[], 1);
+    let grid = Grid::new(&space, pages.doc(), &seen, &[], None);
     let at = |addr: u64| {
         let (x, y) = pages.place_of(Addr(addr)).unwrap();
         let level = pages.doc().level;
@@ -294,7 +306,7 @@ fn what_an_event_changes_is_marked_with_what_it_was() {
     let mut space = process(&[(0x10_0000_0000, 100, &[])]);
     let change = write(&mut space, 0x10_0000_5000);
     let pages = shown(&space);
-    let grid = Grid::new(&space, pages.doc(), &seen(&pages), &change.pages, 1);
+    let grid = Grid::new(&space, pages.doc(), &seen(&pages), &change.pages, None);
     let changed: Vec<_> = grid.cells.iter().filter(|cell| cell[0] & CHANGED > 0).collect();
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0][0] & 15, changed[0][2]), (Fill::Private as u8, Fill::Untouched as u8));
@@ -394,7 +406,13 @@ fn the_camera_follows_until_somebody_takes_it() {
     ];
     pages.update(Msg::Room(room()), Some(&space), true);
     for (position, aim) in aims.into_iter().enumerate() {
-        pages.prepare(Shown { trace: 1, position, pid: 1 }, &space, || (aim, false), false);
+        pages.prepare(
+            Shown { trace: 1, position, pid: 1, fading: false },
+            &space,
+            &[],
+            || (aim, false),
+            false,
+        );
         let mut frames = 0;
         while pages.is_moving() {
             pages.tick(16.0);
@@ -413,10 +431,22 @@ fn the_camera_follows_until_somebody_takes_it() {
     }
     send(&mut pages, &space, Msg::Pan { dy: -50.0, glide: false });
     let (addr, zoom) = pages.camera().unwrap();
-    pages.prepare(Shown { trace: 1, position: 9, pid: 1 }, &space, || (Aim::All, false), true);
+    pages.prepare(
+        Shown { trace: 1, position: 9, pid: 1, fading: false },
+        &space,
+        &[],
+        || (Aim::All, false),
+        true,
+    );
     assert_eq!(pages.camera(), Some((addr, zoom)), "events do not move it any more");
     pages.follow();
-    pages.prepare(Shown { trace: 1, position: 9, pid: 1 }, &space, || (Aim::All, false), true);
+    pages.prepare(
+        Shown { trace: 1, position: 9, pid: 1, fading: false },
+        &space,
+        &[],
+        || (Aim::All, false),
+        true,
+    );
     assert!(pages.shows_all() && pages.follows());
 }
 
@@ -433,4 +463,34 @@ fn the_picture_names_what_it_shows() {
     send(&mut pages, &space, Msg::Go { addr: Addr(0x7f00_0000_0000), zoom: 3.0 });
     let close = texts(&pages);
     assert!(close.contains("7f0000000000") && close.contains("|00000|"), "{close}");
+}
+
+#[test]
+fn rows_that_stay_in_sight_are_taken_over() {
+    let written: Vec<u64> = (0..200_000).step_by(113).collect();
+    let space = process(&[(0x10_0000_0000, 200_000, &written), (0x7f00_0000_0000, 400, &[1])]);
+    let mut pages = shown(&space);
+    send(&mut pages, &space, Msg::Go { addr: Addr(0x10_0400_0000), zoom: 7.0 });
+    let mut before: Option<(Grid, Vec<Visible>)> = None;
+    for dy in [0.0, -3.0, 40.0, -90.0, 700.0, -100_000.0, 100_000.0, 13.0] {
+        send(&mut pages, &space, Msg::Pan { dy, glide: false });
+        let seen = seen(&pages);
+        let old = before.as_ref().map(|(grid, seen)| (grid, seen.as_slice()));
+        let grid = Grid::new(&space, pages.doc(), &seen, &[], old);
+        assert_eq!(grid, self::grid(&pages, &space), "{dy}");
+        before = Some((grid, seen));
+    }
+}
+
+#[test]
+fn what_goes_is_seen_until_it_has_faded() {
+    let space = program();
+    let mut pages = shown(&space);
+    let sections = pages.doc().sections.len();
+    let gone = [range(0x3000_0000_0000, 20)];
+    let shown = |fading| Shown { trace: 1, position: 2, pid: 1, fading };
+    pages.prepare(shown(true), &space, &gone, || (Aim::All, false), true);
+    assert_eq!(pages.doc().sections.len(), sections + 1);
+    pages.prepare(shown(false), &space, &[], || (Aim::All, false), true);
+    assert_eq!(pages.doc().sections.len(), sections);
 }

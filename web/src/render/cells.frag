@@ -20,7 +20,7 @@ vec4 over(vec4 top, vec4 under) {
 }
 
 // The fill of one state in a box, share 0..1 of it.
-vec4 state(int fill, vec2 p, vec2 box, bool inferred, float share) {
+vec4 state(int fill, vec2 p, vec2 box, bool inferred, bool fused, float share) {
   if (fill == 0) return vec4(0.0);
   vec4 colour = u_palette[fill];
   float size = min(box.x, box.y);
@@ -35,7 +35,12 @@ vec4 state(int fill, vec2 p, vec2 box, bool inferred, float share) {
     float small = size < 24.0 ? 1.0 : 0.0;
     // Many hollow cells stand together: their lines are fine.
     float line_ = 1.0 - smoothstep(0.0, 0.75, abs(dist + 0.6) - 0.3);
-    alpha = fill == 1 ? line_ * 0.5 : cover(fill, p, box, dist, small, 0.0);
+    // What is fused with its neighbours has no border of its own.
+    if (fused) dist -= 99.0;
+    float dot_ = 1.0 - smoothstep(0.0, 1.0, length(p - box * 0.5) - size * 0.13);
+    alpha = fill == 1 ? line_ * 0.5
+      : fill == 2 && small > 0.5 ? max(fused ? 0.0 : line_ * 0.7, 0.3 + 0.55 * dot_)
+      : cover(fill, p, box, dist, small, 0.0);
     if (inferred && fill > 1) {
       // Thinner: an inset fill in a fine outline.
       float inset = max(1.5, size * 0.13);
@@ -73,7 +78,7 @@ void main() {
   bool changed = (cell.r & 64u) != 0u;
   float tone = float(cell.g >> 4u) / 15.0;
   float share = mixed ? 0.45 + 0.45 * tone : 1.0;
-  vec4 colour = state(fill, p, huge ? u_cell : box, inferred, share);
+  vec4 colour = state(fill, p, huge ? u_cell : box, inferred, huge, share);
   float inside = within(p.x, 0.0, box.x) * within(p.y, 0.0, box.y);
   if (mixed && size >= 6.0) {
     // Not all of it: a corner is missing.
@@ -82,7 +87,7 @@ void main() {
     colour *= 1.0 - corner * 0.78;
   }
   if (changed && u_progress < 1.0) {
-    vec4 before = state(int(cell.b & 15u), p, box, false, 1.0);
+    vec4 before = state(int(cell.b & 15u), p, box, false, false, 1.0);
     float front = smoothstep(0.0, 1.0, u_progress * 1.4 - 0.4 * p.x / box.x);
     float flash = (1.0 - u_progress) * (cell.r % 16u == 0u ? 0.35 : 0.8);
     vec4 accent = vec4(u_palette[11].rgb, 1.0);

@@ -107,7 +107,7 @@ impl WebGl {
             return;
         }
         gl.bind_texture(Gl::TEXTURE_2D, Some(&self.texture));
-        if self.grid != Some(grid.id) {
+        if self.grid != Some(cells.id) {
             let (width, height) = (grid.columns.try_into().unwrap_or(1), rows.try_into().unwrap_or(1));
             let format = Gl::RGBA8UI.cast_signed();
             let bytes = Some(grid.cells.as_flattened());
@@ -123,7 +123,7 @@ impl WebGl {
                 Gl::UNSIGNED_BYTE,
                 bytes,
             );
-            self.grid = Some(grid.id);
+            self.grid = Some(cells.id);
         }
         gl.use_program(Some(&self.cells.program));
         gl.uniform2f(self.cell.as_ref(), cells.width, cells.height);
