@@ -116,7 +116,7 @@ impl Grid {
             let rows = count(seen.rows);
             let Some(cells) = grid.cells.get_mut(first * columns..(first + rows) * columns) else { break };
             let Some(section) = doc.sections.get(seen.section) else { break };
-            let mut fill = |cells: &mut [Cell], top: u64, rows: u64| {
+            let fill = |cells: &mut [Cell], top: u64, rows: u64| {
                 let low = (top + 1 - rows) << doc.row_bits;
                 let high = top << doc.row_bits | ((1 << doc.row_bits) - 1);
                 let within = (low.max(section.start), high.min(section.last));
