@@ -8,6 +8,7 @@
 
 mod browser;
 mod picture;
+mod zoom;
 
 use browser::{Browser, Served};
 use picture::{Picture, hex};
@@ -35,7 +36,7 @@ async fn the_page_shows_what_the_kernel_did() {
     let served = Served::hello();
     let browser = Browser::start().await;
     // The browser is closed before a failure is told.
-    let outcome = tokio::time::timeout(Duration::from_secs(150), checks(&browser, &served)).await;
+    let outcome = tokio::time::timeout(Duration::from_secs(200), checks(&browser, &served)).await;
     let log = browser.console_errors();
     browser.stop().await;
     outcome.expect("the browser checks take too long").expect("a command of the browser failed");
@@ -47,6 +48,7 @@ type Outcome = Result<(), fantoccini::error::CmdError>;
 async fn checks(b: &Browser, served: &Served) -> Outcome {
     b.size(1280, 720).await?;
     first_opening_plays_by_itself(b, served).await?;
+    zoom::from_all_pages_to_one(b, served).await?;
     steps_to_the_end_and_back(b, served).await?;
     keyboard_and_scrubbing(b).await?;
     shown_text_is_truthful(b).await?;
@@ -145,12 +147,12 @@ async fn keyboard_and_scrubbing(b: &Browser) -> Outcome {
 /// What was asked and what was done stand side by side.
 async fn shown_text_is_truthful(b: &Browser) -> Outcome {
     b.script("document.querySelector('[data-step=\"2\"]').click()", json!([])).await?;
-    b.until("the write", 2000, |s| s.step == STEPS[2].0 && s.still).await?;
+    b.until("the write", 5000, |s| s.step == STEPS[2].0 && s.still).await?;
     let labels = b.text("labels").await?;
     assert!(labels.replace('\n', "").contains("Hello,␣world!\\0") || labels.contains('H'), "{labels}");
     assert!(labels.contains("page-table entry: present"), "{labels}");
     b.script("document.querySelector('[data-step=\"4\"]').click()", json!([])).await?;
-    b.until("the munmap", 2000, |s| s.step == STEPS[4].0 && s.still).await?;
+    b.until("the munmap", 5000, |s| s.step == STEPS[4].0 && s.still).await?;
     let words = format!("{}\n{}", b.text("labels").await?, b.text("event").await?);
     for expected in ["asked 1,024 bytes", "unmapped 4,096 bytes", "munmap(0x100000000, 1,024)"] {
         assert!(words.contains(expected), "{expected:?} is not in {words}");
@@ -204,7 +206,7 @@ async fn canvas_2d_shows_the_same(b: &Browser, served: &Served) -> Outcome {
     b.goto(&served.url("?renderer=2d", "&play=0")).await?;
     b.until("the first step", 5000, |s| s.step == STEPS[0].0 && s.renderer == "canvas2d").await?;
     b.script("document.querySelector('[data-step=\"2\"]').click()", json!([])).await?;
-    b.until("the write", 2000, |s| s.step == STEPS[2].0 && s.still).await?;
+    b.until("the write", 5000, |s| s.step == STEPS[2].0 && s.still).await?;
     pixels_say_so(b, 2).await
 }
 
@@ -223,7 +225,7 @@ async fn screenshots(b: &Browser, served: &Served) -> Outcome {
             }
             if theme == "dark" {
                 b.script("document.querySelector('[data-step=\"2\"]').click()", json!([])).await?;
-                b.until("the write", 2000, |s| s.step == STEPS[2].0 && s.still).await?;
+                b.until("the write", 5000, |s| s.step == STEPS[2].0 && s.still).await?;
                 let cell = b.cell().await?.expect("a cell");
                 assert_near(
                     Picture::of(&b.screenshot().await?).at(cell.x + 4.0, cell.y + cell.h * 0.6),
