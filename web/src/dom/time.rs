@@ -46,16 +46,21 @@ pub(super) struct Time {
     pixels: Vec<u32>,
     look: Option<Look>,
     theme: Option<String>,
-    /// What the canvas shows: version of the picture, what part of it, on which pixels.
-    drawn: Option<(u64, (f64, f64), Size, Option<String>, usize)>,
+    /// What the canvas shows.
+    drawn: Option<Drawn>,
     words: Words,
     /// What lies over the canvas: of which state.
     over_shown: Option<(u64, u64, Size)>,
-    marked: Option<(Option<Addr>, Option<Range>, Option<u32>, u64, Size)>,
+    marked: Option<Marked>,
     chosen: Option<(Option<u32>, u64, Pace, bool)>,
     tip_shown: Option<((f64, f64), Vec<String>)>,
     _listeners: Vec<Listener>,
 }
+
+/// Version of the picture, what part of it, on which pixels, in which theme, and how far the trace was gone through.
+type Drawn = (u64, (f64, f64), Size, Option<String>, usize);
+/// What is hovered and selected, in which process, on which version of the picture.
+type Marked = (Option<Addr>, Option<Range>, Option<u32>, u64, Size);
 
 /// What there is room for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -31,6 +31,9 @@ enum Press {
     Scrub,
 }
 
+/// What a pointer does, and where: parts of the plot.
+type Call = Box<dyn Fn(&PointerEvent, (f64, f64))>;
+
 pub(super) fn listen(
     document: &Document,
     queue: &Queue,
@@ -40,7 +43,7 @@ pub(super) fn listen(
     let canvas: HtmlCanvasElement = by_id(document, "time-canvas")?;
     let press = Rc::new(Cell::new(Press::No));
     let send = |queue: &Queue, msg: TimeMsg| queue.send(Msg::Time(msg));
-    let on = |target: &HtmlElement, name: &'static str, call: Box<dyn Fn(&PointerEvent, (f64, f64))>| {
+    let on = |target: &HtmlElement, name: &'static str, call: Call| {
         let (plot, target_) = (plot.clone(), target.clone());
         Listener::new(target, name, move |event: Event| {
             if let Some(event) = event.dyn_ref::<PointerEvent>() {
