@@ -42,6 +42,8 @@ pub(crate) struct History {
     freed: bool,
     /// Pages of either process that the model takes for waiting for their copy, and no longer knows with whom.
     astray: [BTreeSet<u64>; 2],
+    /// The same before this call: it may have written them.
+    strayed: [BTreeSet<u64>; 2],
     /// What this call made part of a huge page.
     filled: Vec<PageChange>,
 }
@@ -50,6 +52,7 @@ impl History {
     /// A call is about to be followed.
     pub(crate) fn begins(&mut self, op: Op) {
         self.filled.clear();
+        self.strayed.clone_from(&self.astray);
         let advice = (op.kind == kind::MADVISE).then_some(op.args[2]);
         self.collapsed |= advice == Some(COLLAPSE);
         self.large |= matches!(advice, Some(HUGE_PAGE | COLLAPSE));
@@ -92,10 +95,13 @@ impl History {
         }
     }
 
-    /// Whether that is so of any page in the block of this one.
+    /// Whether any page in the block of this one is astray, or was before this call.
     fn strays(&self, who: usize, addr: u64) -> bool {
         let start = addr - addr % BLOCK;
-        self.astray[who].range(start..start + BLOCK).next().is_some()
+        let block = start..start + BLOCK;
+        [&self.astray[who], &self.strayed[who]]
+            .iter()
+            .any(|pages| pages.range(block.clone()).next().is_some())
     }
 
     fn stray(&mut self, who: usize, range: Range) {

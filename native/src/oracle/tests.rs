@@ -283,3 +283,58 @@ fn only_what_was_moved_is_not_followed() {
         assert_eq!(found.is_some(), covered, "{page} of {who}, {kernel:#x}: {found:?}");
     }
 }
+
+/// A call that writes all pages that were astray is still the one that the freedom is about.
+#[test]
+fn a_huge_page_stays_one_when_the_stray_pages_in_it_are_written() {
+    let waits = Some(Page::inferred(PageState::CopyPending));
+    let own = Some(Page::inferred(PageState::Private));
+    let asked = Asked { addr: Addr(at(600)), len: PAGE, flags: CallFlags::NONE };
+    let to = pagescope_shared::event::NewPlace { addr: Addr(at(2000)), len: PAGE };
+    let (old, new) = (pages(600, 601), pages(2000, 2001));
+    let remap = EventKind::Remap(Box::new(Remap { asked, to, old: Some(old), new }));
+    let write = |page: u64| {
+        let addr = Addr(at(page));
+        EventKind::Fault(Fault {
+            addr,
+            access: Some(FaultAccess::Write),
+            severity: None,
+            ip: None,
+            led_to: None,
+        })
+    };
+    let object = answer(&[(0, 2048, 3)], &[]);
+    for (page, covered) in [(512, true), (1023, true), (1024, false)] {
+        let op = Op { kind: kind::WRITE, who: 0, args: [at(page), 0, 0, 0, 0, 0] };
+        let mut history = History::default();
+        let mut change = Change::default();
+        change.pages.push(PageChange {
+            range: old,
+            before: waits,
+            after: Some(Page::inferred(PageState::Untouched)),
+        });
+        history.follow(2, &remap, &change);
+        change.pages[0] =
+            PageChange { range: new, before: Some(Page::inferred(PageState::Untouched)), after: waits };
+        history.follow(2, &remap, &change);
+        history.begins(op);
+        change.pages[0] = PageChange { range: old, before: waits, after: own };
+        history.follow(1, &write(600), &change);
+        let mapping = Mapping { range: pages(0, 2048), attributes: attributes() };
+        let model = Page::inferred(PageState::Private);
+        let vma = object.states[0].vmas[0];
+        let seen = Seen {
+            addr: at(page),
+            model,
+            mapping: &mapping,
+            vma,
+            kernel: PRESENT | HUGE,
+            exclusive: Some(true),
+        };
+        let found = Call::of(op, &object, &CONTEXT).covers(&history, 0, &seen);
+        assert_eq!(found.is_some(), covered, "{page}: {found:?}");
+        // One call later it is over.
+        history.begins(op);
+        assert_eq!(Call::of(op, &object, &CONTEXT).covers(&history, 0, &seen), None, "{page}");
+    }
+}

@@ -29,16 +29,18 @@ fn header() -> Header {
     }
 }
 
-/// A workload as often as it takes, with times that vary as those of a kernel do.
+/// A workload from its beginning on, as often as it takes, with times that vary as those of a kernel do.
 fn repeated(workload: &Workload, count: usize) -> impl Iterator<Item = Event> + '_ {
     let (mut time_ns, mut random) = (0u64, 88_172_645_463_325_252u64);
-    let all = workload.events.iter().cycle().take(count).zip(0u64..);
+    let mut beginning = Vec::new();
+    workload.begin(|event| beginning.push(event.clone()));
+    let all = beginning.into_iter().chain(workload.events.iter().cycle().cloned()).take(count).zip(0u64..);
     all.map(move |(event, seq)| {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         time_ns += 300 + random % 700;
-        Event { seq, time_ns, ..event.clone() }
+        Event { seq, time_ns, ..event }
     })
 }
 

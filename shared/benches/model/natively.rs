@@ -35,7 +35,11 @@ pub(crate) fn measure() {
     }
     criterion.final_summary();
     // Not one of criterion's: the worst counts, not the mean.
-    if std::env::args().all(|arg| arg != "--test" && arg != "--list") {
-        ends.iter().filter_map(|name| Workload::named(name)).for_each(|workload| encoded::seek(&workload));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().all(|arg| arg != "--test" && arg != "--list") {
+        let filter = arguments.iter().find(|arg| !arg.starts_with('-'));
+        let wanted =
+            ends.into_iter().filter(|name| filter.is_none_or(|f| format!("{name}-seek").contains(f)));
+        wanted.filter_map(Workload::named).for_each(|workload| encoded::seek(&workload));
     }
 }
