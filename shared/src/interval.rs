@@ -3,9 +3,11 @@
 //! A B+ tree whose nodes are shared between copies until one of them changes: a clone costs nothing, and a film of an
 //! address space holds a thousand moments for little more than one.
 
+mod apart;
 mod edit;
 mod keys;
 mod tree;
+mod update;
 
 use edit::Tried;
 pub(crate) use tree::own;
@@ -79,6 +81,18 @@ impl<V: Cut> IntervalMap<V> {
     /// The value of the entry that holds `at`, to be changed in place.
     pub fn get_mut(&mut self, at: u64) -> Option<&mut V> {
         self.tree.holding_mut(at).map(|slot| &mut slot.value)
+    }
+    /// Offers the entries that overlap `start..end`, whole and by address, and lets what comes back take their value's
+    /// place. What is not changed stays shared with other copies.
+    pub fn update(&mut self, start: u64, end: u64, edit: &mut dyn FnMut(u64, u64, &V) -> Option<V>) {
+        if start < end {
+            self.tree.update(start, end, edit);
+        }
+    }
+    /// Visits the entries that stand in nodes which `other` does not share, a few more than those that differ, and
+    /// returns how many bytes these nodes take.
+    pub(crate) fn apart_from(&self, other: &Self, visit: &mut dyn FnMut(u64, &V)) -> usize {
+        self.tree.apart_from(&other.tree, visit)
     }
     /// The entry that holds `at`, with the last one before it and the first one after it.
     pub fn between(&self, at: u64) -> Option<Between<'_, V>> {

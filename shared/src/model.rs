@@ -131,6 +131,18 @@ impl AddressSpace {
         self.pages.run_count()
     }
 
+    /// This one, with as many faults as another had.
+    pub(crate) fn with_faults_of(self, other: &Self) -> Self {
+        Self { faults: other.faults, ..self }
+    }
+
+    /// How many bytes it takes beside what it shares with `other`, about.
+    pub(crate) fn bytes_beside(&self, other: &Self) -> usize {
+        let vmas = self.vmas.apart_from(&other.vmas, &mut |_, _| {});
+        vmas.saturating_add(self.pages.bytes_beside(&other.pages))
+            .saturating_add(self.contents.bytes_beside(&other.contents))
+    }
+
     /// The mapping that holds `addr`.
     pub fn mapping_at(&self, addr: Addr) -> Option<Mapping> {
         self.vmas.get(addr.0).and_then(shown)
@@ -199,9 +211,7 @@ impl AddressSpace {
                 self.apply_observed(observed, change);
             }
             EventKind::Exec(_) | EventKind::Exit(_) => {
-                if let Some(all) = range(0, u64::MAX) {
-                    self.unmap(all, change);
-                }
+                self.unmap_all(change);
                 self.default_flags = 0;
             }
             // What msync stored is known when somebody looks.

@@ -100,7 +100,7 @@ impl Timeline {
                 self.explored.position += 1;
                 self.troubles.follow(self.explored.position, event, &self.explored.change.drift);
                 self.series.follow(&self.explored, event.time_ns);
-                self.keyframes.follow(&self.explored);
+                self.keyframes.follow(event, &self.explored);
             }
             if block.len() <= from {
                 break;

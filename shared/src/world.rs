@@ -28,6 +28,8 @@ pub struct World {
     forks: u32,
     /// What all address spaces amounted to when the busy one became so.
     sum: Sum,
+    /// What those have who have no memory: all of them share it.
+    empty: AddressSpace,
 }
 
 /// One process at one moment.
@@ -79,7 +81,8 @@ impl World {
     /// Before anything was recorded.
     pub fn new(page_size: PageSize) -> Self {
         let (processes, live) = (IntervalMap::default(), IntervalMap::default());
-        Self { page_size, processes, busy: None, live, forks: 0, sum: Sum::default() }
+        let (sum, empty) = (Sum::default(), AddressSpace::new(page_size));
+        Self { page_size, processes, busy: None, live, forks: 0, sum, empty }
     }
 
     /// All processes by number, the ended ones too.
@@ -165,7 +168,7 @@ impl World {
     fn process_mut(&mut self, pid: u32) -> Option<&mut Process> {
         let key = u64::from(pid);
         if self.processes.get(key).is_none() {
-            self.add(pid, None, AddressSpace::new(self.page_size), pid);
+            self.add(pid, None, self.empty.clone(), pid);
         }
         self.known_mut(pid)
     }
@@ -225,6 +228,10 @@ impl World {
     }
 
     fn bury(&mut self, pid: u32) {
+        let empty = self.empty.clone();
+        if let Some(process) = self.known_mut(pid) {
+            process.space = empty.with_faults_of(&process.space);
+        }
         let key = u64::from(pid);
         self.live.remove_each(key, key + 1, &mut |_, _, _| {});
     }
@@ -255,7 +262,7 @@ impl World {
             .filter(|other| self.process(*other).is_some_and(|p| p.borrows == Some(pid)))
             .collect();
         let Some((&heir, others)) = heirs.split_first() else { return };
-        let empty = AddressSpace::new(self.page_size);
+        let empty = self.empty.clone();
         let Some(process) = self.process_mut(pid) else { return };
         let space = std::mem::replace(&mut process.space, empty);
         if let Some(process) = self.process_mut(heir) {
@@ -283,7 +290,7 @@ impl World {
             }
             ForkMemory::Shared => None,
         };
-        let space = space.unwrap_or_else(|| AddressSpace::new(self.page_size));
+        let space = space.unwrap_or_else(|| self.empty.clone());
         self.add(fork.child, Some(pid), space, family);
         let Some(child) = self.process_mut(fork.child) else { return };
         child.exe = exe;
@@ -292,9 +299,24 @@ impl World {
         }
     }
 
-    /// How many entries all of it is made of: mappings, runs of pages, processes.
-    pub(crate) fn entries(&self) -> usize {
-        self.processes().map(|(_, p)| 1 + p.space.mapping_count() + p.space.run_count()).sum()
+    /// How many bytes it takes beside what it shares with `other`, about.
+    pub(crate) fn bytes_beside(&self, other: &Self) -> usize {
+        let of = |pid: u32| {
+            let (own, before) = (self.process(pid), other.process(pid));
+            let same = own.zip(before).is_some_and(|(a, b)| std::ptr::eq(a, b));
+            // A new one shares with its parent what it has from there.
+            let parent = own.and_then(|p| self.space(p.parent?));
+            let before = before.map(|p| &p.space).or(parent).unwrap_or(&self.empty);
+            own.filter(|_| !same)
+                .map_or(0, |p| size_of::<Process>().saturating_add(p.space.bytes_beside(before)))
+        };
+        let mut bytes = self.busy.as_ref().map_or(0, |busy| of(busy.0));
+        let nodes = self.processes.apart_from(&other.processes, &mut |pid, place| {
+            // The busy one is counted.
+            let pid = place.as_ref().and_then(|_| u32::try_from(pid).ok());
+            bytes = bytes.saturating_add(pid.map_or(0, of));
+        });
+        bytes.saturating_add(nodes).saturating_add(self.live.apart_from(&other.live, &mut |_, _| {}))
     }
 
     /// The page of a process that holds `addr`.

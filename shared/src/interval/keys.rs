@@ -24,6 +24,11 @@ impl Keys {
         from + below(from) + below(from + 1)
     }
 
+    /// How many are below `at`.
+    pub(super) fn below(&self, at: u64) -> usize {
+        at.checked_sub(1).map_or(0, |before| self.up_to(before))
+    }
+
     pub(super) fn get(&self, index: usize) -> u64 {
         self.0.get(index).copied().unwrap_or(u64::MAX)
     }

@@ -36,6 +36,7 @@ enum Op {
     Remove,
     Join,
     Extend,
+    Update,
     Clone,
 }
 
@@ -46,7 +47,7 @@ proptest! {
     #[test]
     fn equals_an_array(ops in prop::collection::vec(
         (prop_oneof![8 => Just(Op::Insert), 4 => Just(Op::Remove), 4 => Just(Op::Join),
-                      4 => Just(Op::Extend), 1 => Just(Op::Clone)],
+                      4 => Just(Op::Extend), 2 => Just(Op::Update), 1 => Just(Op::Clone)],
          0u64..4096, 1u64..6, 0u64..4), 0..4000), wide in prop::collection::vec((0u64..4096, 1u64..900), 0..4)) {
         let mut map = IntervalMap::default();
         let mut array: Vec<Option<u64>> = vec![None; 4102];
@@ -72,6 +73,21 @@ proptest! {
                         map.insert_free(start, end, Offset(value));
                     }
                     removed
+                }
+                Op::Update => {
+                    // Every other one that the range touches, wherever it ends.
+                    let hit: Vec<_> = map.overlapping(start, end).map(|(s, e, _)| (s, e)).collect();
+                    let mut offered = Vec::new();
+                    map.update(start, end, &mut |s, e, v| {
+                        offered.push((s, e));
+                        (s % 2 == 0).then(|| Offset(v.0 + 1_000_000))
+                    });
+                    prop_assert_eq!(&offered, &hit);
+                    for at in hit.into_iter().filter(|(s, _)| s % 2 == 0).flat_map(|(s, e)| s..e) {
+                        let slot = &mut array[usize::try_from(at).unwrap()];
+                        *slot = slot.map(|v| v + 1_000_000);
+                    }
+                    continue;
                 }
                 Op::Clone => {
                     kept = Some((map.clone(), array.clone()));

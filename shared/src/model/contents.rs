@@ -31,6 +31,17 @@ impl Contents {
         }
     }
 
+    /// Bytes are counted where the other one has not the very same.
+    pub(super) fn bytes_beside(&self, other: &Self) -> usize {
+        let mut bytes = 0usize;
+        let nodes = self.bytes.apart_from(&other.bytes, &mut |start, piece| {
+            let same =
+                other.bytes.get(start).is_some_and(|(.., theirs)| Arc::ptr_eq(&piece.all, &theirs.all));
+            bytes = bytes.saturating_add(if same { 0 } else { piece.all.len() });
+        });
+        nodes.saturating_add(bytes)
+    }
+
     pub(super) fn forget(&mut self, gone: Range) {
         if self.bytes.is_empty() {
             return;

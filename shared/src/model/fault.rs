@@ -337,7 +337,7 @@ impl AddressSpace {
     }
 }
 
-fn next_anon(last: &mut u32) -> u32 {
+pub(super) fn next_anon(last: &mut u32) -> u32 {
     *last = last.wrapping_add(1).max(1);
     *last
 }

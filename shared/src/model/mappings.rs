@@ -1,6 +1,8 @@
 //! Mappings come, go, split and merge, as mm/vma.c, mm/mmap.c and mm/mprotect.c do it.
 
 use super::change::{Change, Drift, MappingChange};
+use super::contents::Contents;
+use super::pages::Pages;
 use super::vma::Vma;
 use super::{AddressSpace, range};
 use crate::addr::{Addr, Range};
@@ -226,6 +228,19 @@ impl AddressSpace {
             }
         });
         contents.forget(gone);
+    }
+
+    /// `exit_mmap`: nothing is left.
+    pub(super) fn unmap_all(&mut self, change: &mut Change) {
+        let vmas = std::mem::take(&mut self.vmas);
+        let pages = std::mem::replace(&mut self.pages, Pages::new(self.page_size));
+        for (s, e, vma) in vmas.iter() {
+            let Some(range) = range(s, e) else { continue };
+            let (first, last) = pages.numbers(range);
+            pages.tell_gone(first, last, change);
+            change.mappings.push(MappingChange::Removed(Mapping { range, attributes: vma.shown() }));
+        }
+        self.contents = Contents::default();
     }
 
     pub(super) fn apply_protect(&mut self, protect: &Protect, change: &mut Change) {

@@ -1,5 +1,7 @@
 //! What is known of pages. Pages of which nothing is known are not here: they are untouched.
 
+mod edit;
+
 use super::change::{Change, PageChange, Unshared};
 use crate::addr::{Addr, Frame, PageSize, Range};
 use crate::interval::{Cut, IntervalMap};
@@ -66,6 +68,10 @@ impl Pages {
 
     pub(super) fn run_count(&self) -> usize {
         self.runs.len()
+    }
+
+    pub(super) fn bytes_beside(&self, other: &Self) -> usize {
+        self.runs.apart_from(&other.runs, &mut |_, _| {})
     }
 
     pub(super) fn numbers(&self, range: Range) -> (u64, u64) {
@@ -189,26 +195,6 @@ impl Pages {
         self.put(first, end, entry);
     }
 
-    /// As [`Self::set`], for a run of which all pages are known and alike: most often it stays where it is.
-    pub(super) fn replace(&mut self, first: u64, end: u64, entry: Entry, change: &mut Change) {
-        let around = self.runs.between(first);
-        let lonely = around.filter(|(left, run, right)| {
-            (run.0, run.1) == (first, end)
-                && left.is_none_or(|left| left.1 < first)
-                && right.is_none_or(|right| right.0 > end)
-        });
-        if lonely.is_none() || entry == Entry::UNTOUCHED {
-            return self.set(first, end, entry, change);
-        }
-        let Some(run) = self.runs.get_mut(first) else { return };
-        let before = std::mem::replace(run, entry);
-        if before != entry {
-            self.count(before.state, end - first, false);
-            self.count(entry.state, end - first, true);
-            push(self.size, change, first, end, Some(before), Some(entry));
-        }
-    }
-
     /// Forgets `first..end` because it is no longer mapped, and says what was there.
     pub(super) fn unmap(&mut self, first: u64, end: u64, change: &mut Change) {
         let mut at = first;
@@ -219,6 +205,13 @@ impl Pages {
             at = e;
         });
         push(size, change, at, end, Some(Entry::UNTOUCHED), None);
+    }
+
+    /// Tells what there was in `first..end`, which is no longer mapped: all is about to be forgotten.
+    pub(super) fn tell_gone(&self, first: u64, end: u64, change: &mut Change) {
+        for (s, e, before) in self.all(first, end) {
+            push(self.size, change, s, e, Some(before), None);
+        }
     }
 
     /// Tells that `first..end` is mapped now, and untouched.

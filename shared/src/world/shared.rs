@@ -32,18 +32,28 @@ impl World {
     pub(super) fn settle(&mut self, pid: u32, change: &mut Change) {
         let gone = std::mem::take(&mut change.unshared);
         let Some(family) = self.live.get(u64::from(pid)).map(|(_, _, family)| *family) else { return };
+        let kin = self.live.iter().filter(|(.., other)| **other == family);
+        let kin = kin.filter_map(|(other, ..)| u32::try_from(other).ok().filter(|other| *other != pid));
+        let kin: Vec<u32> = kin.collect();
         let mut theirs = Change::default();
+        // Most often there is one who can have it.
+        if let &[other] = kin.as_slice() {
+            if let Some(process) = self.process_mut(other) {
+                let space = &mut process.space;
+                gone.iter().for_each(|one| space.own_alone((one.first, one.end), one.share, &mut theirs));
+            }
+            change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
+            return;
+        }
+        let mut holders: Vec<(u32, u64, u64)> = Vec::new();
         for one in &gone {
-            let mut holders: Vec<(u32, u64, u64)> = Vec::new();
+            holders.clear();
             let mut whole = 0;
-            for (other, _, kin) in self.live.iter() {
-                let Ok(other) = u32::try_from(other) else { continue };
-                let Some(process) = self.process(other).filter(|_| *kin == family && other != pid) else {
-                    continue;
-                };
-                let runs = process.space.sharing(one);
-                whole += usize::from(runs.first() == Some(&(one.first, one.end)));
-                holders.extend(runs.into_iter().map(|(s, e)| (other, s, e)));
+            for &other in &kin {
+                let Some(process) = self.process(other) else { continue };
+                let before = holders.len();
+                holders.extend(process.space.sharing(one).map(|(s, e)| (other, s, e)));
+                whole += usize::from(holders.get(before) == Some(&(other, one.first, one.end)));
                 // Two who have all of it: nothing changes for anybody.
                 if whole == 2 {
                     break;
@@ -55,7 +65,7 @@ impl World {
             for (other, first, end) in alone(&holders) {
                 theirs.clear();
                 if let Some(process) = self.process_mut(other) {
-                    process.space.own_alone((first, end), &mut theirs);
+                    process.space.own_alone((first, end), one.share, &mut theirs);
                 }
                 change.elsewhere.extend(theirs.pages.drain(..).map(|page| (other, page)));
             }
