@@ -3,8 +3,8 @@
 
 use crate::addr::{Addr, PageSize, Range};
 use crate::event::{
-    Asked, End, Event, EventKind, Exec, Exit, Extra, Fault, FaultAccess, Fork, ForkMemory, Map, Observed,
-    Protect, Unmap,
+    Advice, Advise, Asked, End, Event, EventKind, Exec, Exit, Extra, Fault, FaultAccess, Fork, ForkMemory,
+    Map, Observed, Protect, Unmap,
 };
 use crate::header::{Capability, FORMAT, Header, Tool, VERSION};
 use crate::mapping::{Attributes, Protection, Sharing};
@@ -17,6 +17,8 @@ const PAGE: u64 = 4096;
 const BASE: u64 = 0x10_0000_0000;
 const STRIDE: u64 = 16 * PAGE;
 const MAPPED: u64 = 4;
+/// Where the mapping of many runs stands.
+const SCATTERED: u64 = 0x40_0000_0000;
 /// The first process.
 const PID: u32 = 100;
 
@@ -31,6 +33,8 @@ pub struct Workload {
     pub name: &'static str,
     /// How many mappings there are at the beginning, and how many pages of each are written.
     background: (u64, u64),
+    /// How many runs of like pages there are at the beginning, in one more mapping.
+    runs: u64,
     /// What happens again and again.
     pub events: Vec<Event>,
 }
@@ -38,14 +42,19 @@ pub struct Workload {
 impl Workload {
     /// All of them.
     pub fn all() -> Vec<Self> {
+        let with = |name, background, runs, events| Self { name, background, runs, events };
         vec![
-            Self { name: "storm", background: (30, 0), events: rounds(30, 4000) },
-            Self { name: "fork-server", background: (200, 3), events: fork_server(200, 400) },
-            Self { name: "many-1k", background: (1_000, 1), events: rounds(1_000, 20_000) },
-            Self { name: "many-10k", background: (10_000, 1), events: rounds(10_000, 20_000) },
-            Self { name: "many-100k", background: (100_000, 1), events: rounds(100_000, 20_000) },
-            Self { name: "many-1m", background: (1_000_000, 1), events: rounds(1_000_000, 20_000) },
-            Self { name: "terabyte", background: (3, 1), events: terabyte(200) },
+            with("storm", (30, 0), 0, rounds(30, 4000)),
+            with("fork-server", (200, 3), 0, fork_server(200, 400)),
+            with("many-1k", (1_000, 1), 0, rounds(1_000, 20_000)),
+            with("many-10k", (10_000, 1), 0, rounds(10_000, 20_000)),
+            with("many-100k", (100_000, 1), 0, rounds(100_000, 20_000)),
+            with("many-1m", (1_000_000, 1), 0, rounds(1_000_000, 20_000)),
+            with("pages-1k", (1, 1), 1_000, scattered(1_000, 50_000)),
+            with("pages-10k", (1, 1), 10_000, scattered(10_000, 50_000)),
+            with("pages-100k", (1, 1), 100_000, scattered(100_000, 50_000)),
+            with("pages-1m", (1, 1), 1_000_000, scattered(1_000_000, 50_000)),
+            with("terabyte", (3, 1), 0, terabyte(200)),
         ]
     }
 
@@ -62,6 +71,11 @@ impl Workload {
             let start = BASE + i * STRIDE;
             writer.map(PID, start, MAPPED, READ_WRITE);
             writer.write(PID, start, written);
+            writer.events.drain(..).for_each(|event| each(&event));
+        }
+        writer.map(PID, SCATTERED, self.runs * 2, READ_WRITE);
+        for i in 0..self.runs {
+            writer.write(PID, SCATTERED + i * 2 * PAGE, 1);
             writer.events.drain(..).for_each(|event| each(&event));
         }
     }
@@ -87,7 +101,7 @@ pub fn header() -> Header {
 /// A server's day, `count` events: a thousand mappings, rounds of map, write and unmap among them, children that come
 /// and go. Times vary as a kernel's do.
 pub fn server(count: u64, mut each: impl FnMut(Event)) {
-    let background = Workload { name: "server", background: (1_000, 1), events: Vec::new() };
+    let background = Workload { name: "server", background: (1_000, 1), runs: 0, events: Vec::new() };
     let rounds = [rounds(1_000, 20_000), fork_server(200, 400), rounds(30, 4_000)];
     let mut random = Random(4);
     let (mut seq, mut time_ns) = (0, 0);
@@ -137,6 +151,19 @@ fn rounds(mappings: u64, count: u32) -> Vec<Event> {
         writer.map(PID, start, 4, READ_WRITE);
         writer.write(PID, start, 4);
         writer.unmap(PID, start, 4);
+    }
+    writer.events
+}
+
+/// In one mapping of which every other page is written: a page between two is written and given back.
+fn scattered(runs: u64, count: u32) -> Vec<Event> {
+    let (mut writer, mut random) = (Writer::default(), Random(4));
+    for _ in 0..count {
+        let page = SCATTERED + (random.below(runs) * 2 + 1) * PAGE;
+        writer.write(PID, page, 1);
+        writer.range(PID, page, 1, |range, asked| {
+            EventKind::Advise(Advise { asked, range, advice: Advice::DontNeed })
+        });
     }
     writer.events
 }
@@ -247,7 +274,7 @@ mod tests {
 
     #[test]
     fn they_are_possible_and_can_go_on_for_ever() {
-        let small = |workload: &Workload| workload.background.0 <= 10_000;
+        let small = |workload: &Workload| workload.background.0.max(workload.runs) <= 10_000;
         for workload in Workload::all().into_iter().filter(small) {
             let (mut world, mut change) = (World::new(PageSize::FOUR_KIB), Change::default());
             workload.begin(|event| world.apply(event, &mut change));

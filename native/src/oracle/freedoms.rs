@@ -87,6 +87,8 @@ impl History {
                 }
                 (false, true) if moves => self.stray(who, page.range),
                 (_, true) => {}
+                // Nobody knows whether it was written: when it is seen, it may still wait.
+                _ if page.after.is_some_and(|p| p.state == PageState::Unknown) => {}
                 (_, false) => self.astray[who].retain(|at| !page.range.contains(Addr(*at))),
             }
         }

@@ -284,6 +284,35 @@ fn only_what_was_moved_is_not_followed() {
     }
 }
 
+/// A call that populates them may have failed before it got there.
+#[test]
+fn stray_pages_of_which_nothing_is_known_stay_astray() {
+    let page = |state| Some(Page::inferred(state));
+    let asked = Asked { addr: Addr(at(10)), len: PAGE, flags: CallFlags::NONE };
+    let to = pagescope_shared::event::NewPlace { addr: Addr(at(20)), len: PAGE };
+    let (old, new) = (pages(10, 11), pages(20, 21));
+    let remap = EventKind::Remap(Box::new(Remap { asked, to, old: Some(old), new }));
+    let touch = EventKind::Fault(Fault {
+        addr: Addr(at(20)),
+        access: Some(FaultAccess::Write),
+        severity: None,
+        ip: None,
+        led_to: None,
+    });
+    let waits = page(PageState::CopyPending);
+    for (between, covered) in [(PageState::Unknown, true), (PageState::Private, false)] {
+        let changes = [
+            (remap.clone(), PageChange { range: new, before: page(PageState::Untouched), after: waits }),
+            (touch.clone(), PageChange { range: new, before: waits, after: page(between) }),
+            (touch.clone(), PageChange { range: new, before: page(between), after: waits }),
+        ];
+        let calls = &[(kind::EXIT_CHILD, [0, 0, 0])];
+        let model = (PageState::CopyPending, PageFlags::NONE);
+        let row = Row { calls, what: 0, page: 20, model, kernel: PRESENT, who: 0 };
+        assert_eq!(freedom(&row, &changes).is_some(), covered, "{between:?}");
+    }
+}
+
 /// A call that writes all pages that were astray is still the one that the freedom is about.
 #[test]
 fn a_huge_page_stays_one_when_the_stray_pages_in_it_are_written() {

@@ -36,6 +36,13 @@ impl Baseline {
                     ranges.insert(range, State { protection: protect.protection, ..state });
                 }
             }
+            EventKind::Advise(advise) => {
+                let (from, to) = (advise.range.start().0, advise.range.end().0);
+                let parts = ranges.overlapping(from..to).map(|(r, s)| (r.start.max(from)..r.end.min(to), *s));
+                for (range, state) in parts.collect::<Vec<_>>() {
+                    ranges.insert(range, State { resident: false, ..state });
+                }
+            }
             EventKind::Fault(fault) => {
                 let Addr(addr) = fault.addr;
                 let page = addr - addr % 4096;
