@@ -51,9 +51,9 @@ int main(void)
 
   printf("%c\n", area[page]);
 
-  area[page + 16] = 'X';
+  area[page + 1] = 'X';
 
-  printf("%c at byte %td\n", area[page + 16],
+  printf("%c at byte %td\n", area[page + 1],
          touched - area);
   return 0;
 }

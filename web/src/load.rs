@@ -4,25 +4,31 @@
 use crate::address::Place;
 use crate::format::{clipped, count, file_name, size};
 use pagescope_shared::store::Opening;
+use serde_json::Value;
 use std::ops::Range;
 
 /// A recording that comes with the page.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Recording {
     /// Its address.
-    pub url: &'static str,
+    pub url: String,
     /// Its title.
-    pub title: &'static str,
+    pub title: String,
     /// What it shows, in one sentence.
-    pub about: &'static str,
+    pub about: String,
 }
 
-/// All of them.
-pub const RECORDINGS: &[Recording] = &[Recording {
-    url: GALLERY,
-    title: "What is mmap?",
-    about: "One page is asked for, written, read and given back.",
-}];
+/// All of them, in the order of the course: `cargo xtask gallery` writes the list.
+pub fn recordings() -> Vec<Recording> {
+    let index: Value = serde_json::from_str(include_str!("../gallery/index.json")).unwrap_or_default();
+    let lessons = index.get("lessons").and_then(Value::as_array);
+    let read = |lesson: &Value| {
+        let text = |name| lesson.get(name).and_then(Value::as_str).map(str::to_owned);
+        let url = format!("gallery/{}", text("file")?);
+        Some(Recording { url, title: text("title")?, about: text("line")? })
+    };
+    lessons.into_iter().flatten().filter_map(read).collect()
+}
 
 /// What is shown when nothing is asked for.
 pub const GALLERY: &str = "gallery/hello.jsonl";
@@ -299,9 +305,11 @@ mod tests {
     fn every_recording_of_the_gallery_is_offered() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("gallery");
         let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
-        let there: BTreeSet<_> = names.map(|name| format!("gallery/{}", name.to_string_lossy())).collect();
-        let offered: BTreeSet<_> = RECORDINGS.iter().map(|recording| recording.url.to_owned()).collect();
-        assert_eq!(there, offered);
+        let there = names.map(|name| format!("gallery/{}", name.to_string_lossy()));
+        let there: BTreeSet<_> = there.filter(|name| !name.ends_with(".json")).collect();
+        let offered: Vec<_> = recordings().into_iter().map(|recording| recording.url).collect();
+        assert_eq!(offered.first().map(String::as_str), Some(GALLERY));
+        assert_eq!(there, offered.into_iter().collect());
     }
 
     #[test]

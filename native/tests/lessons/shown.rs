@@ -159,7 +159,7 @@ fn protect() {
     let signal = lesson.trace.events.iter().find_map(|e| {
         if let EventKind::Signal(signal) = &e.kind { Some((signal.addr, signal.code.clone())) } else { None }
     });
-    assert_eq!(signal, Some((Addr(WISH.0 + PAGE + 16), "SEGV_ACCERR".into())));
+    assert_eq!(signal, Some((Addr(WISH.0 + PAGE + 1), "SEGV_ACCERR".into())));
     assert_eq!(lesson.after("The handler lets it through").mappings(3), ["3 rw-p"]);
     assert!(lesson.after("Tried again").kinds().contains(&"access"));
 }

@@ -5,7 +5,7 @@ use super::frame_loop::Queue;
 use super::load::Files;
 use super::part::{Frame, Part};
 use crate::address::Place;
-use crate::load::{self, From, RECORDINGS};
+use crate::load::{self, From, recordings};
 use crate::msg::Msg;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlDialogElement, HtmlElement, HtmlInputElement};
@@ -36,13 +36,13 @@ impl Opener {
     pub(super) fn new(document: &Document, queue: &Queue, files: &Files) -> Result<Self, String> {
         let dialog: HtmlDialogElement = by_id(document, "opener")?;
         let list: Element = by_id(document, "opener-list")?;
-        for recording in RECORDINGS {
+        for recording in recordings() {
             let item = make(document, "li", "", "").and_then(|item| {
                 let button = make(document, "button", "", "")?;
                 button.set_attribute("type", "button").ok()?;
-                button.set_attribute("data-recording", recording.url).ok()?;
-                append(&button, make(document, "strong", "", recording.title))?;
-                append(&button, make(document, "span", "", recording.about))?;
+                button.set_attribute("data-recording", &recording.url).ok()?;
+                append(&button, make(document, "strong", "", &recording.title))?;
+                append(&button, make(document, "span", "", &recording.about))?;
                 append(&item, Some(button))?;
                 Some(item)
             });

@@ -101,10 +101,17 @@ fn page(timeline: &Timeline, space: &AddressSpace, subject: &Subject) -> Stage {
     let page = space.page_at(subject.addr);
     let change = timeline.change().pages.iter().find(|c| c.range.contains(subject.addr));
     let before = change.map_or(page, |c| c.before);
-    let recorded = space
-        .recorded_bytes(subject.range)
-        .map(|(at, bytes)| (at.0 - subject.range.start().0, bytes.to_vec()))
-        .collect();
+    // What was recorded at several times and lies side by side is shown in one piece.
+    let mut recorded: Vec<(u64, Vec<u8>)> = Vec::new();
+    for (at, bytes) in space.recorded_bytes(subject.range) {
+        let at = at.0 - subject.range.start().0;
+        match recorded.last_mut() {
+            Some((start, known)) if u64::try_from(known.len()).is_ok_and(|len| *start + len == at) => {
+                known.extend_from_slice(bytes);
+            }
+            _ => recorded.push((at, bytes.to_vec())),
+        }
+    }
     let mapped = space.mapping_at(subject.addr);
     let heading = match &mapped {
         Some(_) => format!("Virtual page {}", grouped(number)),

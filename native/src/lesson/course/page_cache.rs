@@ -95,6 +95,8 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.expect_frames((Parent, a.start()), (Parent, b.start()), true)?;
     let read = play.read(a.start(), 3)?;
     play.must(read == b"One", || format!("the first mapping should say One, not {read:?}"))?;
+    let read = play.read(c.start(), 3)?;
+    play.must(read == b"ONe", || format!("the third mapping should say ONe, not {read:?}"))?;
     play.say("One ONe")?;
 
     let cached = play.page_of(Parent, a.start()).and_then(|page| page.frame);

@@ -66,9 +66,9 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.must(read == b"b", || format!("the page should hold b, not {read:?}"))?;
     play.say("b")?;
 
-    let target = plus(pages[1], 16);
+    let target = plus(pages[1], 1);
     play.step(
-        at("area[page + 16] = 'X'", "Writing is not")
+        at("area[page + 1] = 'X'", "Writing is not")
             .says(format!("The write is stopped. The kernel looks at the mapping: no w. So it sends SIGSEGV, \
                 with the address that was touched, {target}, and the reason: there is a mapping, but it does not \
                 allow this."))
@@ -100,5 +100,5 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     play.write(target, b"X")?;
     let read = play.read(target, 1)?;
     play.must(read == b"X", || format!("the page should hold X, not {read:?}"))?;
-    play.say(&format!("X at byte {}", page + 16))
+    play.say(&format!("X at byte {}", page + 1))
 }

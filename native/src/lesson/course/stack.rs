@@ -3,7 +3,7 @@
 use crate::lesson::play::Play;
 use crate::lesson::words::{at, grouped};
 use crate::lesson::{Lesson, Perform, everywhere};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::FaultAccess;
 use pagescope_shared::page::PageState::Private;
@@ -100,8 +100,12 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
                 program: no mapping there, SEGV_MAPERR.")
             .man(&["sigaltstack(2)", "signal(7)"]),
     )?;
-    // As deep as the data of one answer tells of, and then the call that is one too many.
-    play.recurse(100)?;
+    // As deep as it goes but for a few pages, and then the call that is one too many.
+    let (first, last) = (touched.first().copied(), touched.last().copied());
+    let (Some(first), Some(last)) = (first, last) else { bail!("the calls have touched nothing") };
+    let each = (first.0 - last.0) / (60 - 1);
+    let room = LIMIT.saturating_sub(grown.end().0 - first.0);
+    play.recurse((room / each.max(page)).saturating_sub(4))?;
     play.must_hit(below, FaultAccess::Write, "SEGV_MAPERR")?;
     play.say("too deep")?;
 
