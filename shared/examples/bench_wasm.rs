@@ -24,6 +24,8 @@ pub struct Bench {
     model: Model,
 }
 
+// There is one of it.
+#[allow(clippy::large_enum_variant)]
 enum Model {
     Pagescope(World, Change),
     Rangemap(Baseline),
