@@ -8,6 +8,7 @@
 
 mod browser;
 mod picture;
+mod time;
 mod zoom;
 
 use browser::{Browser, Served};
@@ -54,6 +55,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     shown_text_is_truthful(b).await?;
     a_broken_file_costs_nothing(b).await?;
     markup_in_a_trace_is_text(b).await?;
+    time::the_whole_trace_in_one_picture(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;
     screenshots(b, served).await
 }
