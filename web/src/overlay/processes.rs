@@ -73,17 +73,15 @@ impl Tree {
     }
 
     fn found(world: &World, typed: &str) -> Self {
-        let mut tree = Self::default();
+        let mut fit: Vec<(i32, u32)> = Vec::new();
         for (pid, process) in world.processes() {
-            if pid.to_string().starts_with(typed) || fuzzy::fits(typed, name(process)).is_some() {
-                if tree.rows.len() < LISTED {
-                    tree.rows.push((pid, 0));
-                } else {
-                    tree.left_out += 1;
-                }
-            }
+            let number = pid.to_string().starts_with(typed).then_some(100);
+            fit.extend(number.or_else(|| fuzzy::fits(typed, name(process))).map(|score| (score, pid)));
         }
-        tree
+        // The best first; among equals the order of their numbers.
+        fit.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        let left_out = fit.len().saturating_sub(LISTED);
+        Self { rows: fit.into_iter().take(LISTED).map(|(_, pid)| (pid, 0)).collect(), left_out }
     }
 
     pub(super) fn len(&self) -> usize {
