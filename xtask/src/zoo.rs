@@ -107,6 +107,7 @@ pub(crate) fn visit(filter: &str, keep: bool, pagescope: Option<PathBuf>) -> Res
             paths::target()?.join("release/pagescope")
         }
     };
+    let backends = allowed(&pagescope, &scratch);
     println!("| program | backend | events | faults | processes | lost | drift | sound | as without us |");
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut bad = 0;
@@ -123,7 +124,7 @@ pub(crate) fn visit(filter: &str, keep: bool, pagescope: Option<PathBuf>) -> Res
             shell
         };
         let alone = fresh(&scratch, shell(Path::new("sh")).args(["-c", animal.script]))?;
-        for backend in BACKENDS {
+        for backend in &backends {
             let trace = scratch.join(format!("{}-{backend}.pscope", animal.name.replace(['/', ' '], "_")));
             let mut recorder = shell(&pagescope);
             recorder.args(["record", "--quiet", "--backend", backend, "-o"]).arg(&trace);
@@ -138,6 +139,25 @@ pub(crate) fn visit(filter: &str, keep: bool, pagescope: Option<PathBuf>) -> Res
         bail!("{bad} rows are not as they should be");
     }
     Ok(())
+}
+
+/// The backends that may be used here; others are named.
+fn allowed(pagescope: &Path, scratch: &Path) -> Vec<&'static str> {
+    let trace = scratch.join("probe.pscope");
+    let may = |backend: &&str| {
+        let mut probe = command(pagescope);
+        probe.args(["record", "--quiet", "--backend", backend, "-o"]).arg(&trace).args(["--", "true"]);
+        let answer = probe.output();
+        let may = answer.as_ref().is_ok_and(|output| output.status.success());
+        if !may {
+            let why = answer.map(|o| String::from_utf8_lossy(&o.stderr).into_owned()).unwrap_or_default();
+            eprintln!("backend {backend} is MISSING here: {}", why.trim_end());
+        }
+        may
+    };
+    let found = BACKENDS.into_iter().filter(may).collect();
+    let _ = fs::remove_file(&trace);
+    found
 }
 
 /// Runs with an empty folder to work in.

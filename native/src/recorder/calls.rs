@@ -320,3 +320,40 @@ fn failed(which: Which, call: &str, args: [u64; 6], code: i32) -> EventKind {
         message: crate::sys::description(errno),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's numbers, as in its asm/unistd_64.h and asm-generic/unistd.h (which is arm64's).
+    #[test]
+    fn numbers_are_the_kernels() {
+        let rows: [(&str, i64, i64); 19] = [
+            ("mmap", 9, 222),
+            ("munmap", 11, 215),
+            ("mprotect", 10, 226),
+            ("pkey_mprotect", 329, 288),
+            ("mremap", 25, 216),
+            ("brk", 12, 214),
+            ("madvise", 28, 233),
+            ("mlock", 149, 228),
+            ("mlock2", 325, 284),
+            ("munlock", 150, 229),
+            ("mlockall", 151, 230),
+            ("munlockall", 152, 231),
+            ("msync", 26, 227),
+            ("shmat", 30, 196),
+            ("shmdt", 67, 197),
+            ("execve", 59, 221),
+            ("execveat", 322, 281),
+            ("sched_getaffinity", 204, 123),
+            ("sched_setaffinity", 203, 122),
+        ];
+        let here = |row: &(&str, i64, i64)| if cfg!(target_arch = "aarch64") { row.2 } else { row.1 };
+        let expected: Vec<i64> = rows.iter().map(here).collect();
+        assert_eq!(numbers().collect::<Vec<_>>(), expected);
+        for (row, (number, _, name)) in rows.iter().zip(CALLS) {
+            assert_eq!((row.0, here(row)), (*name, *number));
+        }
+    }
+}
