@@ -169,13 +169,13 @@ fn tell(options: &Options, chosen: &Chosen) {
 }
 
 fn finish(options: &Options, session: Session, output: &Path) -> Result<()> {
-    let (drift, lost, remarks) = (session.drift, session.lost, session.remarks.clone());
+    let (drift, remarks) = (session.drift, session.remarks.clone());
     let method = match (session.tells_calls(), options.backend) {
         (true, _) => "perf",
         (false, Backend::Auto) => "ptrace (perf is not to be had: -v says why)",
         (false, _) => "ptrace",
     };
-    let events = session.finish()?;
+    let (events, lost) = session.finish()?;
     if !options.quiet || drift + lost > 0 || !remarks.is_empty() {
         let told = output.display();
         let mut text =

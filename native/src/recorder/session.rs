@@ -39,7 +39,9 @@ pub(super) struct Session {
     /// How often model and kernel differed at a checkpoint.
     pub(super) drift: u64,
     /// How many records the kernel could not tell.
-    pub(super) lost: u64,
+    lost: u64,
+    /// What the rings tell from now on is no longer of interest.
+    deaf: bool,
     /// Something was lost, and nobody has looked since what the mappings are.
     torn: bool,
     /// What could not be seen, and why.
@@ -79,6 +81,7 @@ impl Session {
             recent: VecDeque::new(),
             drift: 0,
             lost: 0,
+            deaf: false,
             torn: false,
             remarks: BTreeSet::new(),
         })
@@ -153,6 +156,11 @@ impl Session {
         self.source.inherit_break(maker, child);
     }
 
+    /// Whoever is followed goes on without us: what is told of that is not listened to.
+    pub(super) fn stop_listening(&mut self) {
+        self.deaf = true;
+    }
+
     /// A thread does not come back.
     pub(super) fn thread_ends(&mut self, tid: u32) {
         self.drain();
@@ -167,7 +175,9 @@ impl Session {
 
     /// Takes what came out of the rings.
     fn drain(&mut self) {
-        self.source.drain(now_ns(), self.page_size, &mut self.waiting);
+        if !self.deaf {
+            self.source.drain(now_ns(), self.page_size, &mut self.waiting);
+        }
     }
 
     fn write(&mut self, pid: u32, tid: u32, kind: EventKind, time_ns: u64) -> Result<()> {
@@ -200,8 +210,8 @@ impl Session {
         self.file.discard();
     }
 
-    /// The last event, and the file's name.
-    pub(super) fn finish(mut self) -> Result<u64> {
+    /// The last event, and the file's name. Returns how many events there are, and how many records were lost.
+    pub(super) fn finish(mut self) -> Result<(u64, u64)> {
         self.drain();
         // Of processes that nobody has spoken of, too.
         let mut batch = Batch::of(std::mem::take(&mut self.waiting), Vec::new());
@@ -215,7 +225,7 @@ impl Session {
             return Err(error.context("the program has ended, but the trace is not whole"));
         }
         self.file.finish()?;
-        Ok(count)
+        Ok((count, self.lost))
     }
 }
 

@@ -125,8 +125,7 @@ impl Tracer {
         loop {
             match trace::next_stop() {
                 Ok(Some((tid, stop))) => self.stopped(tid, stop)?,
-                // There is much in a ring, or nothing has happened for a while.
-                Ok(None) => self.settle(Stands::Nobody)?,
+                Ok(None) => {}
                 // ECHILD: all are gone.
                 Err(_) => break,
             }
@@ -135,7 +134,8 @@ impl Tracer {
             } else if signals::asked_to_end() {
                 self.ask_to_end()?;
             }
-            if self.session.is_full() {
+            // There is much in a ring, or a tick has gone by. (Who is busy with stops does not wait, and so is not interrupted.)
+            if signals::woken() || self.session.is_full() {
                 self.settle(Stands::Nobody)?;
             }
             if self.session.is_torn() {
@@ -320,6 +320,9 @@ impl Tracer {
     /// Looks at the pages of programs that run.
     fn look_around(&mut self) -> Result<()> {
         let Ok(all) = Range::new(Addr(0), Addr(u64::MAX)) else { return Ok(()) };
+        if !self.running {
+            return Ok(());
+        }
         self.settle(Stands::Nobody)?;
         let mut quiet: Vec<u32> =
             self.processes.iter().filter(|(_, p)| !p.borrows).map(|(pid, _)| *pid).collect();

@@ -1,6 +1,6 @@
 //! Page faults as the kernel's software event tells them: see perf_event_open(2).
 
-use super::ring::{Rings, Wanted, attributes, lost, number};
+use super::ring::{FULL, Rings, Wanted, attributes, lost, number};
 use perf_event_open_sys::bindings::{
     PERF_COUNT_SW_PAGE_FAULTS, PERF_RECORD_LOST, PERF_RECORD_SAMPLE, PERF_SAMPLE_ADDR, PERF_SAMPLE_IP,
     PERF_TYPE_SOFTWARE,
@@ -61,6 +61,7 @@ impl FaultRings {
         self.0.drain(&mut |kind, record| match kind {
             PERF_RECORD_SAMPLE => to.extend(sample(record)),
             PERF_RECORD_LOST => losses.extend(lost(record)),
+            FULL => losses.extend(to.last().map(|last| (last.time_ns, 1))),
             _ => {}
         });
     }

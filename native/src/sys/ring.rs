@@ -1,7 +1,8 @@
 //! Rings into which the kernel writes records of perf events, one for each CPU: see perf_event_open(2).
 
 use perf_event_open_sys::bindings::{
-    PERF_COUNT_SW_DUMMY, PERF_FLAG_FD_CLOEXEC, PERF_TYPE_SOFTWARE, perf_event_attr, perf_event_mmap_page,
+    PERF_COUNT_SW_DUMMY, PERF_FLAG_FD_CLOEXEC, PERF_RECORD_LOST, PERF_TYPE_SOFTWARE, perf_event_attr,
+    perf_event_mmap_page,
 };
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -40,7 +41,14 @@ struct Ring {
     data: usize,
     /// A record, in one piece.
     record: Vec<u8>,
+    /// It was found full, and that was told as one loss.
+    was_full: bool,
 }
+
+/// Instead of a record: the ring has no room for another one. (No record is of this type.)
+pub(crate) const FULL: u32 = 0;
+/// No record of ours is longer but for those with long paths.
+const ONE_MORE: u64 = 256;
 
 impl Rings {
     /// One ring for each CPU, of `largest` bytes at most, for these events of these threads and of all that they make.
@@ -167,7 +175,7 @@ impl Ring {
             }
         };
         let (others, record) = (Vec::new(), Vec::new());
-        Ok(Self { event, cpu, first_is_ours: false, others, base, data: size, record })
+        Ok(Self { event, cpu, first_is_ours: false, others, base, data: size, record, was_full: false })
     }
 
     /// These events of these threads write to this ring.
@@ -241,6 +249,8 @@ impl Ring {
         let (head, tail) = self.ends();
         let end = head.load(Ordering::Acquire);
         let mut at = tail.load(Ordering::Relaxed);
+        let is_full = end.saturating_sub(at).saturating_add(ONE_MORE) > super::to_u64(self.data);
+        let mut was_full = self.was_full;
         while at < end {
             let header = self.word(at);
             let [kind @ .., _, _, _, _] = header.to_le_bytes();
@@ -250,10 +260,22 @@ impl Ring {
             record.clear();
             let words = (at + 8..at + size).step_by(8);
             record.extend(words.flat_map(|at| self.word(at).to_ne_bytes()));
+            if kind == PERF_RECORD_LOST && std::mem::take(&mut was_full) {
+                // One of them is told already.
+                let count = number::<8>(&record, 8).unwrap_or(0).saturating_sub(1);
+                if let Some(place) = record.get_mut(8..16) {
+                    place.copy_from_slice(&count.to_ne_bytes());
+                }
+            }
             to(kind, &record);
             at += size;
         }
+        // What is lost is told with the next record that has room, which may be a while from now.
+        if is_full {
+            to(FULL, &[]);
+        }
         tail.store(at, Ordering::Release);
+        self.was_full = was_full || is_full;
         self.record = record;
     }
 
@@ -329,9 +351,9 @@ pub(crate) fn attributes(kind: u32, config: u64, from_exec: bool) -> perf_event_
     attr
 }
 
-/// When records were lost before this one, and how many: the body of a `PERF_RECORD_LOST`.
+/// When records were lost before this one, and how many more than was told: the body of a `PERF_RECORD_LOST`.
 pub(crate) fn lost(record: &[u8]) -> Option<(u64, u64)> {
-    Some((number::<8>(record, 24)?, number::<8>(record, 8)?))
+    Some((number::<8>(record, 24)?, number::<8>(record, 8)?)).filter(|(_, count)| *count > 0)
 }
 
 /// A number of a record.

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static WOKEN: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn wake(signal: i32) {
+    WOKEN.store(true, Ordering::Relaxed);
     if matches!(signal, libc::SIGTERM | libc::SIGHUP) {
         ASKED_TO_END.store(true, Ordering::Relaxed);
     } else if matches!(signal, libc::SIGINT | libc::SIGQUIT) {
@@ -31,6 +33,11 @@ pub(crate) fn wake_up(tick_ms: i64) {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
     }
+}
+
+/// Whether any of these signals came since the last call, the one that comes all the time among them.
+pub(crate) fn woken() -> bool {
+    WOKEN.swap(false, Ordering::Relaxed)
 }
 
 /// Whether SIGTERM or SIGHUP came since the last call.

@@ -1,6 +1,6 @@
 //! System calls, page faults and mapped files as the kernel's tracepoints tell them, without stopping anybody.
 
-use super::ring::{Rings, Wanted, attributes, lost, number};
+use super::ring::{FULL, Rings, Wanted, attributes, lost, number};
 use super::trace::Call;
 use super::tracefs::{Tracefs, Tracepoint};
 use pagescope_shared::addr::{Addr, Range};
@@ -118,12 +118,8 @@ impl CallRings {
         rings.drain(&mut |kind, record| match kind {
             PERF_RECORD_SAMPLE => to.extend(sample(record, *begins, *ends, *faults, *fault)),
             PERF_RECORD_MMAP2 => to.extend(mapped(record)),
-            PERF_RECORD_LOST => to.extend(lost(record).map(|(time_ns, count)| Record {
-                time_ns,
-                pid: 0,
-                tid: 0,
-                what: What::Lost(count),
-            })),
+            PERF_RECORD_LOST => to.extend(lost(record).map(nobody)),
+            FULL => to.extend(to.last().map(|last| (last.time_ns, 1)).map(nobody)),
             _ => {}
         });
     }
@@ -159,6 +155,10 @@ fn one_of(numbers: &[i64]) -> String {
         }
     }
     halved(&ranges)
+}
+
+fn nobody((time_ns, count): (u64, u64)) -> Record {
+    Record { time_ns, pid: 0, tid: 0, what: What::Lost(count) }
 }
 
 fn narrow(record: &[u8], at: usize) -> Option<u32> {

@@ -3,7 +3,7 @@
 use crate::recorded::{Recorded, backends, pagescope, program};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::trace::read;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn signal(child: &Child, name: &str) {
 fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -146,22 +146,31 @@ fn what_was_lost_is_told_and_looked_up() {
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("x.pscope");
-    let child = recorder("perf", &file, &[program(), "late-storm", "60000"])
+    let mut child = recorder("perf", &file, &[program(), "late-storm", "60000"])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let incomplete = dir.path().join("x.pscope.incomplete");
-    wait_for("it began", || incomplete.exists());
-    std::thread::sleep(Duration::from_millis(300));
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = String::new();
+    said.read_line(&mut stdout).unwrap();
     signal(&child, "-STOP");
-    std::thread::sleep(Duration::from_millis(1500));
+    // The storm goes by.
+    said.read_line(&mut stdout).unwrap();
     signal(&child, "-CONT");
-    let output = child.wait_with_output().unwrap();
+    let incomplete = dir.path().join("x.pscope.incomplete");
+    let is_loss = |kind: &EventKind| matches!(kind, EventKind::Lost(lost) if lost.count > 0);
+    wait_for("it was looked up", || {
+        // To read it costs what the recorder needs.
+        std::thread::sleep(Duration::from_secs(1));
+        let events = read(&std::fs::read(&incomplete).unwrap()).unwrap().events;
+        let lost = events.iter().position(|e| is_loss(&e.kind));
+        lost.is_some_and(|lost| events[lost..].iter().any(|e| matches!(e.kind, EventKind::Snapshot(_))))
+    });
+    let mut output = child.wait_with_output().unwrap();
+    output.stdout = stdout.into_bytes();
     let trace = read(&std::fs::read(&file).unwrap()).unwrap();
-    let lost = trace.events.iter().position(|e| matches!(&e.kind, EventKind::Lost(lost) if lost.count > 0));
-    let later = trace.events.iter().skip(lost.unwrap());
-    assert!(later.clone().any(|e| matches!(e.kind, EventKind::Snapshot(_))));
     // In the end all is known again.
     let recorded = Recorded { output, trace };
     assert_eq!(recorded.pages(&[pagescope_shared::page::PageState::Private]), vec![7]);

@@ -67,6 +67,14 @@ static void threads(int count, void *(*work)(void *), char *part, intptr_t numbe
     for (int i = 0; i < count; i++) pthread_join(all[i], NULL);
 }
 
+static void storm(long times) {
+    for (long i = 0; i < times; i++) {
+        char *at = map(16 * PAGE, PROT_READ | PROT_WRITE);
+        touch(at, 4);
+        munmap(at, 16 * PAGE);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     long number = argc > 2 ? atol(argv[2]) : 0;
@@ -162,16 +170,18 @@ int main(int argc, char **argv) {
         for (long i = 0; i < number; i += 2)
             if (mprotect(at + i * PAGE, PAGE, PROT_READ)) return 1;
         told(at, (size_t)number * PAGE);
-    } else if (!strcmp(name, "storm") || !strcmp(name, "late-storm")) {
-        if (name[0] == 'l') usleep(700000);
-        for (long i = 0; i < number; i++) {
-            char *at = map(16 * PAGE, PROT_READ | PROT_WRITE);
-            touch(at, 4);
-            munmap(at, 16 * PAGE);
-        }
-        char *last = map(16 * PAGE, PROT_READ | PROT_WRITE);
-        touch(last, 7);
-        told(last, 16 * PAGE);
+    } else if (!strcmp(name, "storm")) {
+        storm(number);
+    } else if (!strcmp(name, "late-storm")) {
+        char *at = map(16 * PAGE, PROT_READ | PROT_WRITE);
+        told(at, 16 * PAGE);
+        usleep(500000);
+        storm(number);
+        touch(at, 7);
+        printf("done\n");
+        fflush(stdout);
+        char byte;
+        while (read(0, &byte, 1) > 0) {}
     } else if (!strcmp(name, "steady")) {
         for (;;) {
             map_and_unmap((void *)1);

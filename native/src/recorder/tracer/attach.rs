@@ -150,6 +150,7 @@ impl Tracer {
             owners.sort_unstable();
             owners.into_iter().try_for_each(|pid| self.session.check(pid, pid))
         });
+        self.session.stop_listening();
         for (tid, signal) in stand {
             trace::detach(tid, signal);
         }
