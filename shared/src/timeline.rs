@@ -48,6 +48,21 @@ pub struct Timeline {
     block: Option<(usize, Arc<Vec<Event>>)>,
 }
 
+/// What an event costs, in plain ones: some go by the mappings of a process, and by what was seen of it.
+fn cost(event: &Event, world: &World) -> usize {
+    match &event.kind {
+        EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) => {
+            let mappings = world.space(event.pid).map_or(0, |space| space.totals().mappings);
+            usize::try_from(mappings).unwrap_or(usize::MAX).saturating_mul(16).saturating_add(1)
+        }
+        EventKind::Observed(observed) => observed.runs.len().saturating_add(1),
+        EventKind::Snapshot(snapshot) => {
+            snapshot.observed.iter().map(|o| o.runs.len()).sum::<usize>() + snapshot.mappings.len() + 1
+        }
+        _ => 1,
+    }
+}
+
 /// The world at one position, and what the event before it did.
 #[derive(Clone, Debug)]
 struct Moment {
@@ -87,13 +102,18 @@ impl Timeline {
         }
     }
 
-    /// Goes through `events` more of the trace, and returns how many it has gone through in all.
+    /// Goes through `events` more of the trace, fewer where some are costly, and returns how many it has gone through in
+    /// all.
     pub fn explore(&mut self, events: usize) -> usize {
-        let until = self.explored.position.saturating_add(events).min(self.end());
-        while self.explored.position < until {
+        let mut left = events;
+        while left > 0 {
             let Some((block, first)) = self.block_at(self.explored.position) else { break };
             let from = self.explored.position - first;
-            for event in block.iter().skip(from).take(until - self.explored.position) {
+            for event in block.iter().skip(from) {
+                if left == 0 {
+                    break;
+                }
+                left = left.saturating_sub(cost(event, &self.explored.world));
                 self.learn(event);
                 self.reach.follow(self.explored.position, event);
                 self.explored.world.apply(event, &mut self.explored.change);

@@ -98,11 +98,11 @@ pub fn header() -> Header {
     }
 }
 
-/// A server's day, `count` events: a thousand mappings, rounds of map, write and unmap among them, children that come
-/// and go. Times vary as a kernel's do.
+/// A server's day, `count` events: a thousand mappings, rounds of map, write and unmap among them, now and then a child
+/// that comes and goes (each fork costs by mappings). Times vary as a kernel's do.
 pub fn server(count: u64, mut each: impl FnMut(Event)) {
     let background = Workload { name: "server", background: (1_000, 1), runs: 0, events: Vec::new() };
-    let rounds = [rounds(1_000, 20_000), fork_server(200, 400), rounds(30, 4_000)];
+    let rounds = [rounds(1_000, 20_000), fork_server(200, 2), rounds(30, 4_000)];
     let mut random = Random(4);
     let (mut seq, mut time_ns) = (0, 0);
     let mut put = |event: &Event| {

@@ -4,8 +4,10 @@ use std::fmt;
 
 /// Frames that are averaged.
 const KEPT: usize = 60;
-/// What a slice of work may take, in milliseconds: half a frame.
-const SLICE_MS: f64 = 8.0;
+/// What a frame may take with its slice of work, in milliseconds: less than the 16 that it has.
+const FRAME_MS: f64 = 14.0;
+/// What a slice of work takes at least and at most.
+const SLICE_MS: (f64, f64) = (4.0, 12.0);
 
 /// The last frames: what actions, panels and pictures took, in milliseconds.
 #[derive(Debug, Default)]
@@ -23,6 +25,13 @@ impl Meter {
         self.frames.push_back(parts);
     }
 
+    /// What the last frames took without their work, on average.
+    fn beside(&self) -> f64 {
+        let last = self.frames.iter().rev().take(8);
+        let count: u32 = last.len().try_into().unwrap_or(1);
+        last.flatten().sum::<f64>() / f64::from(count.max(1))
+    }
+
     /// How many events fit into a slice of work, by how long the last ones took.
     pub fn slice(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
@@ -36,7 +45,8 @@ impl Meter {
         // A slice that was not used up says nothing of how long a whole one takes. Clocks of browsers are coarse: it
         // never grows more than twofold.
         let most = if events.saturating_mul(2) < self.slice() { 1.0 } else { 2.0 };
-        self.slice = Some((last * SLICE_MS / ms.max(0.1)).clamp(last * 0.25, last * most));
+        let room = (FRAME_MS - self.beside()).clamp(SLICE_MS.0, SLICE_MS.1);
+        self.slice = Some((last * room / ms.max(0.1)).clamp(last * 0.25, last * most));
     }
 }
 

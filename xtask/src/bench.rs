@@ -1,7 +1,9 @@
 //! Speed, measured here and now, beside a baseline in the same run: numbers of two runs are not to be compared.
 
+mod page;
 mod record;
 mod results;
+mod webdriver;
 
 use crate::run::{self, cargo, command};
 use crate::versions::WASM_BINDGEN;
@@ -18,6 +20,8 @@ use std::process::Stdio;
 pub(crate) enum Subject {
     /// The model following events, here and as wasm in Node
     Model,
+    /// The page in a browser: opening ten million events, moving in them, drawing four million pages
+    Page,
     /// Recording programs, beside strace and perf record: needs root for all of it
     Record,
 }
@@ -26,6 +30,7 @@ pub(crate) enum Subject {
 pub(crate) fn bench(subject: Subject, filter: Option<&str>, fallback: bool) -> Result<()> {
     match subject {
         Subject::Model => model(filter.unwrap_or_default(), fallback),
+        Subject::Page => page::bench(wasm::require(fallback)?),
         Subject::Record => record::bench(filter.unwrap_or_default()),
     }
 }

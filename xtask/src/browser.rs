@@ -11,7 +11,7 @@ pub(crate) const PACKAGES: [&str; 4] =
     ["chromium", "chromium-driver", "fonts-dejavu-core", "fonts-liberation"];
 
 /// Keeps the browser from the network and from asking things; WebGL2 without a graphics card.
-const FLAGS: [&str; 6] = [
+pub(crate) const FLAGS: [&str; 6] = [
     "enable-unsafe-swiftshader",
     "disable-quic",
     "no-first-run",

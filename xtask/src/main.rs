@@ -37,6 +37,7 @@ Examples:
   cargo xtask test --only native     one stage of it
   cargo xtask fuzz-kernel --sequences 200000 --seed 7
   cargo xtask bench model            how fast the model is, here and in the page's runtime
+  cargo xtask bench page             the page with ten million events, in a browser
   cargo xtask bench record storm     what recording costs, beside strace and perf record
   cargo xtask zoo                    real programs, recorded: are the traces right?
   cargo xtask setup --check          what this machine has, and what it lacks

@@ -1,9 +1,12 @@
 //! Going to a moment, at once or in slices.
 
 use super::keyframes::Keyframe;
-use super::{Moment, Timeline};
+use super::{Moment, Timeline, cost};
 use crate::model::Change;
 use crate::world::World;
+
+/// So many events are replayed on the moment that is shown; farther ahead on a copy.
+const IN_PLACE: usize = 512;
 
 /// How an [`Timeline::approach`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +41,11 @@ impl Timeline {
     pub fn approach(&mut self, to: usize, most: usize) -> Approach {
         let to = to.min(self.end());
         match self.start(to) {
-            Start::Now if to - self.now.position <= most && self.has_all(self.now.position, to) => {
+            Start::Now
+                if to - self.now.position <= most.min(IN_PLACE) && self.has_all(self.now.position, to) =>
+            {
                 let mut now = self.take_now();
-                let arrived = self.replay(&mut now, to, most);
+                let arrived = self.replay(&mut now, to, usize::MAX);
                 self.now = now;
                 self.way = None;
                 arrived
@@ -137,18 +142,21 @@ impl Timeline {
 
     /// Replays events on `moment` up to `to`, or about `most` of them.
     fn replay(&mut self, moment: &mut Moment, to: usize, most: usize) -> Approach {
-        let until = to.min(moment.position.saturating_add(most));
-        while moment.position < until {
+        let mut left = most;
+        while moment.position < to && left > 0 {
             let Some((block, first)) = self.block_at(moment.position) else { return Approach::Waits };
             let from = moment.position - first;
-            let Some(events) = block.get(from..block.len().min(until - first)).filter(|e| !e.is_empty())
-            else {
+            let Some(events) = block.get(from..block.len().min(to - first)).filter(|e| !e.is_empty()) else {
                 return Approach::Waits;
             };
             for event in events {
+                if left == 0 {
+                    break;
+                }
+                left = left.saturating_sub(cost(event, &moment.world));
                 moment.world.apply(event, &mut moment.change);
+                moment.position += 1;
             }
-            moment.position += events.len();
         }
         if moment.position == to { Approach::Arrived } else { Approach::OnTheWay }
     }

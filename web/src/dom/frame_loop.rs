@@ -70,6 +70,8 @@ struct Page {
     meter: Meter,
     meter_element: HtmlElement,
     last_frame: Option<f64>,
+    /// The trace that was shown last, and whether all of it had been gone through.
+    marked: (u64, bool),
     _listeners: Vec<Listener>,
 }
 
@@ -114,6 +116,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         meter: Meter::default(),
         meter_element: by_id(&document, "meter")?,
         last_frame: None,
+        marked: (0, false),
         _listeners: listeners,
     };
     let inner = queue.clone();
@@ -167,9 +170,24 @@ impl Page {
             self.meter.worked(clock() - drawn, self.app.worked);
         }
         self.loader.fetch(&self.app);
+        self.mark();
         self.meter.frame([acted - begun, written - acted, drawn - written]);
         self.show_meter();
         works
+    }
+
+    /// Notes for whoever measures when a trace was shown first, and when it had been gone through.
+    fn mark(&mut self) {
+        let Some(timeline) = &self.app.timeline else { return };
+        let now = (self.app.trace, timeline.explored() == timeline.end());
+        if now == self.marked || self.app.goal.is_some() {
+            return;
+        }
+        let name = if now.1 { "trace-whole" } else { "trace-shown" };
+        self.marked = now;
+        if let Some(performance) = window().ok().and_then(|w| w.performance()) {
+            let _ = performance.mark(name);
+        }
     }
 
     fn show_meter(&self) {
