@@ -125,7 +125,7 @@ impl Tracer {
         loop {
             match trace::next_stop() {
                 Ok(Some((tid, stop))) => self.stopped(tid, stop)?,
-                Ok(None) => {}
+                Ok(None) => self.place.rests(),
                 // ECHILD: all are gone.
                 Err(_) => break,
             }
@@ -203,6 +203,7 @@ impl Tracer {
             return Ok(());
         }
         self.is_away(tid, false);
+        self.place.stopped(tid);
         match stop {
             Stop::Call => match trace::at(tid) {
                 Ok(Some(At::Beginning(call))) => self.call_begins(tid, call)?,
@@ -235,8 +236,8 @@ impl Tracer {
             return Ok(());
         }
         self.look_before(tid, call)?;
-        if calls::is_about_place(call).is_some() {
-            self.place.release(self.tasks.keys());
+        if let Some(says) = calls::is_about_place(call) {
+            self.place.asked(says);
         }
         if let Hold::Leaving(stand) = &mut self.hold {
             stand.insert(tid, 0);
@@ -253,10 +254,6 @@ impl Tracer {
         let until = now_ns();
         let task = self.tasks.get_mut(&tid);
         if let Some((pid, Some((call, from)))) = task.map(|t| (t.pid, t.call.take())) {
-            if let Some(says) = calls::is_about_place(call) {
-                self.place.asked(says);
-                self.place.keep(self.tasks.keys());
-            }
             let size = self.session.page_size();
             let process = self.processes.entry(pid).or_default();
             let mut memory = Stopped { pid, size, process };

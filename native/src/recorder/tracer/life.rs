@@ -32,7 +32,7 @@ impl Tracer {
             }
             self.processes.entry(pid).or_default().threads += 1;
             self.tasks.insert(new, Task::of(pid));
-            self.place.keep(self.tasks.keys());
+            self.place.born(new);
             // What the other threads of its maker did meanwhile, it has or has not.
             let copied = matches!(kind, EventKind::Fork(Fork { memory: ForkMemory::Copied, .. }));
             let unsure = copied && self.processes.get(&maker).is_some_and(|p| p.threads > 1);
@@ -63,7 +63,7 @@ impl Tracer {
         // Another thread than the leader may have called it: now it is the leader, and the others are gone.
         self.tasks.retain(|other, task| task.pid != pid || *other == tid);
         self.tasks.insert(tid, Task::of(pid));
-        self.place.keep(self.tasks.keys());
+        self.place.became(tid, |other| self.tasks.contains_key(&other));
         self.processes.insert(pid, Process { brk, threads: 1, ..Process::default() });
         let (exe, argv) = (status::exe(pid), status::arguments(pid));
         let kind = if self.running {
@@ -108,7 +108,7 @@ impl Tracer {
     pub(super) fn gone(&mut self, tid: i32, ended: Ended) {
         let Some(task) = self.tasks.remove(&tid) else { return };
         self.session.thread_ends(tid.unsigned_abs());
-        self.place.keep(self.tasks.keys());
+        self.place.gone(tid);
         // The leader is the last that is reported.
         if tid.unsigned_abs() != task.pid {
             return;
