@@ -251,6 +251,11 @@ impl Tracer {
     }
 
     fn call_ends(&mut self, tid: i32, result: Result<u64, i32>) {
+        self.call_is_over(tid, result);
+        self.go_on(tid, 0);
+    }
+
+    fn call_is_over(&mut self, tid: i32, result: Result<u64, i32>) {
         let until = now_ns();
         let task = self.tasks.get_mut(&tid);
         if let Some((pid, Some((call, from)))) = task.map(|t| (t.pid, t.call.take())) {
@@ -261,7 +266,6 @@ impl Tracer {
                 self.session.happened(pid, tid.unsigned_abs(), effect, (from, until));
             }
         }
-        self.go_on(tid, 0);
     }
 
     /// Even when all shall stand: somebody who stands is what it waits for.

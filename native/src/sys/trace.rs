@@ -157,6 +157,33 @@ pub(crate) fn at(tid: i32) -> io::Result<Option<At>> {
     Ok((info.arch == AUDIT_ARCH).then_some(at))
 }
 
+/// What the call returned from which a thread was on its way back when it was killed; it stands at its end. `None` when it had
+/// not got so far, or where that is not known.
+pub(crate) fn returned(tid: i32) -> Option<Result<u64, i32>> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: all-zero is a valid value, and the kernel writes one `user_regs_struct`.
+        let value = unsafe {
+            let mut registers: libc::user_regs_struct = std::mem::zeroed();
+            match libc::ptrace(libc::PTRACE_GETREGS, tid, 0usize, &raw mut registers) {
+                -1 => return None,
+                _ => registers.rax,
+            }
+        };
+        // Until a call has returned, it would return ENOSYS.
+        match i32::try_from(value.wrapping_neg()) {
+            Ok(libc::ENOSYS) => None,
+            Ok(code @ 1..4096) => Some(Err(code)),
+            _ => Some(Ok(value)),
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = tid;
+        None
+    }
+}
+
 /// Why a signal came: its code, and the address that it is about.
 pub(crate) fn signal_info(tid: i32) -> io::Result<(i32, u64)> {
     // SAFETY: all-zero is a valid value, and the kernel writes one siginfo; `si_addr` reads a field of the union that

@@ -104,6 +104,14 @@ fn forks_while_threads_map() {
     });
 }
 
+/// The thread that maps all the time is killed on its way back from a call, more often than not.
+#[test]
+fn ends_while_a_thread_maps() {
+    for _ in 0..4 {
+        each(&["until-told"], |_| {});
+    }
+}
+
 #[test]
 fn a_thread_that_is_not_the_first_becomes_another_program() {
     each(&["exec-from-thread"], |r| {

@@ -88,6 +88,12 @@ impl Tracer {
 
     /// The last moment at which its memory is there.
     pub(super) fn exiting(&mut self, tid: i32) -> Result<()> {
+        // Killed on its way back from a call: what that did is done.
+        if self.tasks.get(&tid).is_some_and(|task| task.call.is_some())
+            && let Some(result) = trace::returned(tid)
+        {
+            self.call_is_over(tid, result);
+        }
         let pid = self.tasks.get(&tid).map_or(0, |task| task.pid);
         let process = self.processes.entry(pid).or_default();
         process.threads = process.threads.saturating_sub(1);
