@@ -318,7 +318,8 @@ impl App {
             && timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
         let removed = timeline.change().removed().map(|mapping| mapping.range).filter(|_| fades);
         let gone: Vec<Range> = removed.take(MOST_FADING).collect();
-        let shown = Shown { trace: self.trace, position, pid, fading: !gone.is_empty() };
+        let kept = timeline.change().mappings.is_empty();
+        let shown = Shown { trace: self.trace, position, pid, fading: !gone.is_empty(), kept };
         self.pages.prepare(shown, space, &gone, || aim(timeline, space), self.reduced_motion);
     }
 

@@ -72,6 +72,8 @@ pub struct Shown {
     pub pid: u32,
     /// What went with the last event is still to be seen.
     pub fading: bool,
+    /// The last event has left all mappings as they were.
+    pub kept: bool,
 }
 
 /// Where the camera is to go when it follows.
@@ -374,11 +376,17 @@ impl Pages {
         }
         if self.shown != Some(shown) {
             let first = self.shown.is_none_or(|old| (old.trace, old.pid) != (shown.trace, shown.pid));
+            let kept = self.shown.is_some_and(|old| {
+                (old.trace, old.pid, old.position + 1) == (shown.trace, shown.pid, shown.position)
+                    && shown.kept
+                    && !old.fading
+            });
             let moved = self.shown.is_none_or(|old| Shown { fading: shown.fading, ..old } != shown);
             self.shown = Some(shown);
             self.page_size = Some(space.page_size());
-            let outline = Outline::new(space, gone);
-            if outline != *self.outline {
+            // Faults are most of all events: for those nothing is worked out anew.
+            let outline = (!kept).then(|| Outline::new(space, gone));
+            if let Some(outline) = outline.filter(|outline| *outline != *self.outline) {
                 self.outline = Rc::new(outline);
                 self.laid_out = false;
                 self.fitted.set(None);

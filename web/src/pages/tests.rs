@@ -66,7 +66,7 @@ fn shown(space: &AddressSpace) -> Pages {
     let mut pages = Pages::default();
     pages.update(Msg::Room(room()), Some(space), true);
     pages.prepare(
-        Shown { trace: 1, position: 1, pid: 1, fading: false },
+        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false },
         space,
         &[],
         || (Aim::All, false),
@@ -78,7 +78,7 @@ fn shown(space: &AddressSpace) -> Pages {
 fn send(pages: &mut Pages, space: &AddressSpace, msg: Msg) -> Outcome {
     let outcome = pages.update(msg, Some(space), true);
     pages.prepare(
-        Shown { trace: 1, position: 1, pid: 1, fading: false },
+        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false },
         space,
         &[],
         || (Aim::All, false),
@@ -407,7 +407,7 @@ fn the_camera_follows_until_somebody_takes_it() {
     pages.update(Msg::Room(room()), Some(&space), true);
     for (position, aim) in aims.into_iter().enumerate() {
         pages.prepare(
-            Shown { trace: 1, position, pid: 1, fading: false },
+            Shown { trace: 1, position, pid: 1, fading: false, kept: false },
             &space,
             &[],
             || (aim, false),
@@ -432,7 +432,7 @@ fn the_camera_follows_until_somebody_takes_it() {
     send(&mut pages, &space, Msg::Pan { dy: -50.0, glide: false });
     let (addr, zoom) = pages.camera().unwrap();
     pages.prepare(
-        Shown { trace: 1, position: 9, pid: 1, fading: false },
+        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false },
         &space,
         &[],
         || (Aim::All, false),
@@ -441,7 +441,7 @@ fn the_camera_follows_until_somebody_takes_it() {
     assert_eq!(pages.camera(), Some((addr, zoom)), "events do not move it any more");
     pages.follow();
     pages.prepare(
-        Shown { trace: 1, position: 9, pid: 1, fading: false },
+        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false },
         &space,
         &[],
         || (Aim::All, false),
@@ -488,9 +488,27 @@ fn what_goes_is_seen_until_it_has_faded() {
     let mut pages = shown(&space);
     let sections = pages.doc().sections.len();
     let gone = [range(0x3000_0000_0000, 20)];
-    let shown = |fading| Shown { trace: 1, position: 2, pid: 1, fading };
+    let shown = |fading| Shown { trace: 1, position: 2, pid: 1, fading, kept: false };
     pages.prepare(shown(true), &space, &gone, || (Aim::All, false), true);
     assert_eq!(pages.doc().sections.len(), sections + 1);
     pages.prepare(shown(false), &space, &[], || (Aim::All, false), true);
     assert_eq!(pages.doc().sections.len(), sections);
+}
+
+#[test]
+fn an_event_that_keeps_the_mappings_keeps_the_layout() {
+    let mut space = program();
+    let mut pages = shown(&space);
+    let (outline, layouts) = (Rc::clone(pages.outline()), pages.layouts);
+    write(&mut space, 0x7f00_0000_9000);
+    let at = |position, kept| Shown { trace: 1, position, pid: 1, fading: false, kept };
+    pages.prepare(at(2, true), &space, &[], || (Aim::All, false), true);
+    assert!(Rc::ptr_eq(&outline, pages.outline()) && pages.layouts == layouts);
+    map(&mut space, 0x3000_0000_0000, 8);
+    pages.prepare(at(3, false), &space, &[], || (Aim::All, false), true);
+    assert_eq!(pages.outline().regions.len(), outline.regions.len() + 1);
+    // What lies between was not seen: the last event says nothing of it.
+    map(&mut space, 0x3100_0000_0000, 8);
+    pages.prepare(at(9, true), &space, &[], || (Aim::All, false), true);
+    assert_eq!(pages.outline().regions.len(), outline.regions.len() + 2);
 }
