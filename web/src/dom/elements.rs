@@ -131,3 +131,25 @@ impl Drop for Listener {
             self.target.remove_event_listener_with_callback(self.name, self.call.as_ref().unchecked_ref());
     }
 }
+
+/// Watches the size of an element as long as it lives.
+pub(super) struct Observer {
+    observer: web_sys::ResizeObserver,
+    _call: Closure<dyn FnMut()>,
+}
+
+impl Observer {
+    pub(super) fn new(element: &Element, call: impl FnMut() + 'static) -> Result<Self, String> {
+        let call = Closure::<dyn FnMut()>::new(call);
+        let observer = web_sys::ResizeObserver::new(call.as_ref().unchecked_ref())
+            .map_err(|_| "sizes cannot be watched")?;
+        observer.observe(element);
+        Ok(Self { observer, _call: call })
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}

@@ -12,13 +12,18 @@ use web_sys::{Element, HtmlElement};
 pub(super) struct Panels {
     elements: Rc<Elements>,
     shown: View,
+    /// Whether the button for all pages is down.
+    all: Option<bool>,
 }
 
 impl Part for Panels {
     fn show(&mut self, frame: &Frame<'_>) {
         let view = frame.view;
         let all = !frame.app.pages.follows() && frame.app.pages.shows_all();
-        let _ = self.elements.overview.set_attribute("aria-pressed", if all { "true" } else { "false" });
+        if self.all != Some(all) {
+            let _ = self.elements.overview.set_attribute("aria-pressed", if all { "true" } else { "false" });
+            self.all = Some(all);
+        }
         self.top(view);
         self.words(view);
         self.source(view);
@@ -47,7 +52,7 @@ impl Panels {
             Some(item)
         });
         replace_children(&e.legend, items);
-        Self { elements, shown: View::default() }
+        Self { elements, shown: View::default(), all: None }
     }
 
     fn top(&self, view: &View) {

@@ -1,6 +1,6 @@
 //! The canvas and the labels over it.
 
-use super::elements::{Elements, Listener, make};
+use super::elements::{Elements, Listener, Observer, make};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::window;
@@ -19,9 +19,8 @@ use crate::view::{View, shown_process, subject};
 use pagescope_shared::addr::Range;
 use std::cell::Cell;
 use std::rc::Rc;
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Element, HtmlCanvasElement, ResizeObserver};
+use wasm_bindgen::JsValue;
+use web_sys::{Element, HtmlCanvasElement};
 
 /// Draws the stage.
 pub(super) struct Picture {
@@ -42,28 +41,6 @@ pub(super) struct Picture {
     resized: Rc<Cell<bool>>,
     _observer: Observer,
     _listeners: [Listener; 2],
-}
-
-/// Watches the size of an element as long as it lives.
-struct Observer {
-    observer: ResizeObserver,
-    _call: Closure<dyn FnMut()>,
-}
-
-impl Observer {
-    fn new(element: &Element, call: impl FnMut() + 'static) -> Result<Self, String> {
-        let call = Closure::<dyn FnMut()>::new(call);
-        let observer =
-            ResizeObserver::new(call.as_ref().unchecked_ref()).map_err(|_| "sizes cannot be watched")?;
-        observer.observe(element);
-        Ok(Self { observer, _call: call })
-    }
-}
-
-impl Drop for Observer {
-    fn drop(&mut self) {
-        self.observer.disconnect();
-    }
 }
 
 impl Picture {
