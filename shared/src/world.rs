@@ -93,6 +93,11 @@ impl World {
         })
     }
 
+    /// How many there are.
+    pub fn process_count(&self) -> usize {
+        self.processes.len()
+    }
+
     /// One process.
     pub fn process(&self, pid: u32) -> Option<&Process> {
         let (_, _, process) = self.processes.get(u64::from(pid))?;

@@ -9,6 +9,9 @@ const SAMPLES: usize = 2048;
 /// How many times memory is looked at for one sample, so that peaks are seen.
 const LOOKS: usize = 8;
 
+/// With more processes than this, memory is looked at once for a sample.
+const FEW_PROCESSES: usize = 64;
+
 /// A stretch of the trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -50,7 +53,9 @@ impl Series {
     pub(super) fn follow(&mut self, moment: &Moment, time_ns: u64) {
         let at = moment.position;
         let ends = at.is_multiple_of(self.distance) || at == self.end;
-        if !ends && !at.is_multiple_of(self.look) {
+        // Looking costs by processes: where there are many, only the ends of samples are looked at.
+        let looks = at.is_multiple_of(self.look) && moment.world.process_count() <= FEW_PROCESSES;
+        if !ends && !looks {
             return;
         }
         let totals = moment.world.totals();

@@ -91,7 +91,9 @@ impl Loader {
                 task.abort.abort();
             }
         }
-        self.tasks.retain(|task| !task.state.done.get() && app.load.is_current(task.id));
+        // What has brought a whole file is kept as long as that is being opened: it need not be brought again.
+        let is_part = |task: &Task| matches!(task.wish, Wish::Part(_));
+        self.tasks.retain(|task| app.load.is_current(task.id) && (!task.state.done.get() || !is_part(task)));
         if let Some((id, from, wish)) = app.load.wish()
             && !self.tasks.iter().any(|task| task.id == id && task.wish == *wish)
         {
