@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -29,10 +29,17 @@ impl Served {
         let trace = folder.path().join("hello #1.jsonl");
         let done = Command::new(tool).args(["lesson", "run", "hello", "-o"]).arg(&trace).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        Self::file(folder, &trace)
+    }
+
+    /// The tool, serving a trace of this folder.
+    pub(crate) fn file(folder: TempDir, trace: &Path) -> Self {
+        let tool = env!("CARGO_BIN_EXE_pagescope");
         let mut child = Command::new(tool)
             .args(["open", "--no-browser"])
-            .arg(&trace)
+            .arg(trace)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();

@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod browser;
+mod hostile;
+mod long;
 mod picture;
 mod time;
 mod zoom;
@@ -57,6 +59,8 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     markup_in_a_trace_is_text(b).await?;
     time::the_whole_trace_in_one_picture(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;
+    long::opens_by_ranges(b).await?;
+    hostile::nothing_hangs_or_runs(b).await?;
     screenshots(b, served).await
 }
 
