@@ -275,7 +275,7 @@ impl Pages {
         let (row, level) = (self.scale().row, self.doc.level);
         let column = (addr.0 & ((1 << self.doc.row_bits) - 1)) >> (self.doc.row_bits - level.columns);
         let y = self.doc.row_y(addr, row) - self.offset() + row / 2.0;
-        Some((level.left + (doc::float(column) + 0.5) * level.cell, y))
+        Some((level.left + (crate::time::scale::float(column) + 0.5) * level.cell, y))
     }
 
     /// Takes a message.

@@ -1,10 +1,10 @@
 //! `hello`: one page, asked for, written, read and given back.
 
 use super::stage::Stage;
-use super::words::grouped;
 use super::{Lesson, Perform, everywhere};
 use anyhow::{Result, bail};
 use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::format::grouped;
 use pagescope_shared::mapping::Mapping;
 
 pub(super) const LESSON: Lesson = Lesson {

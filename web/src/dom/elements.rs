@@ -92,6 +92,17 @@ pub(super) fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, Strin
     element.dyn_into().map_err(|_| format!("#{id} is of another kind"))
 }
 
+/// A size that the browser tells, in CSS pixels.
+pub(super) fn pixels(n: i32) -> f32 {
+    f32::from(u16::try_from(n).unwrap_or(0))
+}
+
+/// How large the letters of an element are, in CSS pixels.
+pub(super) fn letters(element: &Element) -> Option<f32> {
+    let style = super::window().ok()?.get_computed_style(element).ok()??;
+    style.get_property_value("font-size").ok()?.trim_end_matches("px").parse().ok()
+}
+
 /// Puts `child` last into `parent`.
 pub(super) fn append(parent: &Element, child: Option<Element>) -> Option<()> {
     parent.append_child(child?.as_ref()).ok().map(|_| ())

@@ -1,6 +1,6 @@
 //! The canvas and the labels over it.
 
-use super::elements::{Elements, Listener, Observer, make};
+use super::elements::{Elements, Listener, Observer, make, pixels};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::window;
@@ -253,10 +253,6 @@ fn resize(canvas: &HtmlCanvasElement, width: f32, height: f32) {
         canvas.set_width(w);
         canvas.set_height(h);
     }
-}
-
-fn pixels(n: i32) -> f32 {
-    f32::from(u16::try_from(n).unwrap_or(0))
 }
 
 fn device_pixels(x: f32) -> u32 {

@@ -1,9 +1,8 @@
 //! The walk, as SVG.
 
-use super::elements::{Listener, append, by_id, make};
+use super::elements::{Listener, append, by_id, letters, make, pixels};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
-use super::window;
 use crate::app::StageView;
 use crate::msg::Msg;
 use crate::walk::{Msg as WalkMsg, WalkView, layout, view};
@@ -98,7 +97,7 @@ impl Walk {
         self.caveat.set_text_content(Some(walk.caveat));
         let _ = self.five.set_attribute("aria-pressed", if walk.five_levels { "true" } else { "false" });
         let _ = self.svg.set_attribute("aria-label", &layout::description(walk));
-        let em = self.em();
+        let em = letters(&self.area).unwrap_or(13.0);
         let (width, height) = (pixels(self.svg.client_width()), pixels(self.svg.client_height()));
         let picture = layout::picture(walk, width, height, em);
         let _ = self.svg.set_attribute("viewBox", &format!("0 0 {width} {}", picture.height));
@@ -106,14 +105,6 @@ impl Walk {
         for shape in &picture.shapes {
             let _ = self.shape(shape);
         }
-    }
-
-    /// How large letters are, in pixels.
-    fn em(&self) -> f32 {
-        let style = window().ok().and_then(|w| w.get_computed_style(&self.area).ok().flatten());
-        let size = style.and_then(|s| s.get_property_value("font-size").ok());
-        let size = size.and_then(|s| s.trim_end_matches("px").parse().ok());
-        size.unwrap_or(13.0)
     }
 
     fn shape(&self, shape: &layout::Shape) -> Option<()> {
@@ -186,8 +177,4 @@ fn place(element: &Element, rect: crate::layout::Rect) -> Option<()> {
 /// The address that an element under the pointer stands for.
 fn target(event: &web_sys::Event) -> Option<Addr> {
     event.target()?.dyn_into::<Element>().ok()?.get_attribute("data-addr")?.parse().ok()
-}
-
-fn pixels(n: i32) -> f32 {
-    f32::from(u16::try_from(n).unwrap_or(0))
 }

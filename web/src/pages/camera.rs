@@ -202,7 +202,7 @@ impl Pages {
         let fits = |zoom: f64| {
             let scale = self.room.scale(zoom, true);
             let (fixed, rows) = measure(&self.outline, size, scale.level, self.full_scale);
-            fixed + super::doc::float(rows) * scale.row
+            fixed + crate::time::scale::float(rows) * scale.row
         };
         // What is farther away is lower, but for headers that come and go.
         let (mut near, mut far) = (whole::<u32>(closest), whole::<u32>(FARTHEST));
@@ -246,7 +246,7 @@ impl Pages {
             }
             Aim::Around { range, addr } => {
                 let Some(size) = self.page_size else { return };
-                let pages = super::doc::float(size.pages_in(range));
+                let pages = crate::time::scale::float(size.pages_in(range));
                 // Two thirds of the picture, and no cell larger than it takes to see a page.
                 let mut zoom = f64::from(self.room.closest());
                 loop {

@@ -6,6 +6,7 @@
 
 use super::level::{Level, whole};
 use super::outline::Outline;
+use crate::time::scale::float;
 use pagescope_shared::addr::{Addr, PageSize};
 
 /// A header line, in CSS pixels.
@@ -246,11 +247,4 @@ fn lay_out(
         finish(section);
     }
     (fixed, rows)
-}
-
-/// Rows and pages as a float: exact up to 2^53, and no screen is higher.
-pub(super) fn float(n: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "no row beyond 2^53 is drawn")]
-    let x = n as f64;
-    x
 }

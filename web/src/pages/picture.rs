@@ -1,6 +1,6 @@
 //! The picture of all pages as cells, boxes and labels.
 
-use super::doc::{Section, Visible, float};
+use super::doc::{Section, Visible};
 use super::grid::Grid;
 use super::level::{BAR, short};
 use super::outline::name;
@@ -9,6 +9,7 @@ use crate::format::{count, grouped, size};
 use crate::layout::Rect;
 use crate::palette::Fill;
 use crate::scene::{Band, Cells, Label, Scene};
+use crate::time::scale::float;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::model::{AddressSpace, PageChange};
 use std::collections::BTreeMap;

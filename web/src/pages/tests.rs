@@ -280,7 +280,7 @@ fn cells_say_how_it_is_known_and_what_else() {
         for seen in &seen {
             let top = seen.rows_y - pages.offset();
             for down in 0..seen.rows {
-                let from = top + doc::float(down) * pages.scale().row;
+                let from = top + crate::time::scale::float(down) * pages.scale().row;
                 if (from..from + pages.scale().row).contains(&y) {
                     return grid.at(row, whole((x - level.left) / level.cell));
                 }

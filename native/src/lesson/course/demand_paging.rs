@@ -1,9 +1,10 @@
 //! `demand-paging`: a large mapping, touched page by page.
 
 use crate::lesson::play::{Call, Play, anonymous, plus};
-use crate::lesson::words::{at, grouped};
+use crate::lesson::words::at;
 use crate::lesson::{Lesson, Perform, everywhere};
 use anyhow::Result;
+use pagescope_shared::format::grouped;
 use pagescope_shared::page::PageState::{Private, Untouched};
 
 pub(in crate::lesson) const LESSON: Lesson = Lesson {

@@ -1,10 +1,11 @@
 //! `lazy-terabyte`: a terabyte is reserved, and three pages of it are used.
 
 use crate::lesson::play::{Call, Mmap, Play, anonymous, plus};
-use crate::lesson::words::{at, grouped};
+use crate::lesson::words::at;
 use crate::lesson::{Lesson, Perform};
 use anyhow::Result;
 use pagescope_shared::addr::Addr;
+use pagescope_shared::format::grouped;
 use pagescope_shared::names::CallFlags;
 use pagescope_shared::page::PageState::{Private, Untouched};
 

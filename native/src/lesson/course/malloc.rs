@@ -1,9 +1,10 @@
 //! `malloc`: malloc(3) and free(3) of a real C library.
 
 use crate::lesson::play::{AskedFor, Play, plus};
-use crate::lesson::words::{at, grouped};
+use crate::lesson::words::at;
 use crate::lesson::{Lesson, Perform};
 use anyhow::{Result, bail};
+use pagescope_shared::format::grouped;
 use pagescope_shared::page::PageState::{Private, Untouched};
 
 pub(in crate::lesson) const LESSON: Lesson = Lesson {

@@ -1,11 +1,12 @@
 //! `stack`: a mapping that grows downwards by being touched, up to a limit.
 
 use crate::lesson::play::Play;
-use crate::lesson::words::{at, grouped};
+use crate::lesson::words::at;
 use crate::lesson::{Lesson, Perform, everywhere};
 use anyhow::{Result, bail};
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::FaultAccess;
+use pagescope_shared::format::grouped;
 use pagescope_shared::page::PageState::Private;
 
 pub(in crate::lesson) const LESSON: Lesson = Lesson {

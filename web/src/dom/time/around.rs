@@ -1,7 +1,6 @@
 //! What stands around the picture: axes, lanes, flags.
 
-use super::super::elements::{by_id, make};
-use super::super::window;
+use super::super::elements::{by_id, letters, make};
 use super::Size;
 use crate::time::scale::float;
 use crate::time::words::{LaneLabel, Words};
@@ -81,7 +80,7 @@ impl Around {
         let heights = size.heights();
         self.lanes.set_text_content(None);
         self.scales.set_text_content(None);
-        let em = self.em();
+        let em = letters(&self.lanes).map_or(12.0, f64::from);
         let whole = float(u64::try_from(heights.addresses).unwrap_or(0));
         for lane in &words.lanes {
             self.lane(lane, whole, em, size.large);
@@ -133,13 +132,6 @@ impl Around {
                 taken.push(y);
             }
         }
-    }
-
-    /// How large letters are, in pixels.
-    fn em(&self) -> f64 {
-        let style = window().ok().and_then(|w| w.get_computed_style(&self.lanes).ok().flatten());
-        let size = style.and_then(|s| s.get_property_value("font-size").ok());
-        size.and_then(|s| s.trim_end_matches("px").parse().ok()).unwrap_or(12.0)
     }
 }
 
