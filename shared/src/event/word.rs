@@ -36,7 +36,7 @@ pub struct Question {
 }
 
 /// Somebody's bookmark.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// A few words.
     pub title: String,
@@ -49,6 +49,22 @@ pub struct Marker {
     /// Where to look, if anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addr: Option<Addr>,
+    /// How close: about so many pages in a row; 1 is one page taken apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// In which view, by a viewer's own name for it: `pages`, `walk`, `time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+    /// Its place in a talk, where that is not its place in time, see [`Marker::place`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<u32>,
+}
+
+impl Marker {
+    /// What a talk goes by: markers of one place are told as they come in the trace.
+    pub fn place(&self) -> u32 {
+        self.order.unwrap_or(0)
+    }
 }
 
 /// Events were lost.

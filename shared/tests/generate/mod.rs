@@ -188,9 +188,7 @@ fn other_kind() -> BoxedStrategy<EventKind> {
         observed().prop_map(|o| EventKind::Observed(Box::new(o))),
         snapshot().prop_map(|s| EventKind::Snapshot(Box::new(s))),
         step().prop_map(|step| EventKind::Step(Box::new(step))),
-        (text(), text(), text(), option::of(addr())).prop_map(|(title, text, note, addr)| {
-            EventKind::Marker(Box::new(Marker { title, text, note, addr }))
-        }),
+        marker().prop_map(|marker| EventKind::Marker(Box::new(marker))),
         (number(), text()).prop_map(|(count, reason)| EventKind::Lost(Box::new(Lost { count, reason }))),
         number().prop_map(|count| EventKind::End(End { count })),
         Just(EventKind::Other(Box::new("earthquake".to_owned()))),
@@ -240,5 +238,18 @@ pub(crate) fn trace(header: Header, most: usize) -> impl Strategy<Value = Trace>
         let mut header = header.clone();
         header.capabilities = vec![Capability::Calls, Capability::Other("smell".to_owned())];
         Trace { header, events: events.collect(), problems: Vec::new() }
+    })
+}
+
+fn marker() -> impl Strategy<Value = Marker> {
+    let camera = (option::of(addr()), option::of(number()), option::of(text()), option::of(any::<u32>()));
+    (text(), text(), text(), camera).prop_map(|(title, text, note, (addr, row, view, order))| Marker {
+        title,
+        text,
+        note,
+        addr,
+        row,
+        view,
+        order,
     })
 }

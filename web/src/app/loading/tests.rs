@@ -34,8 +34,8 @@ static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
         event.time_ns = event.seq * 1000;
         if seq % 3 == 2 {
             // So that it is long.
-            let (title, text, note) = (seq.to_string(), "x".repeat(60), String::new());
-            event.kind = EventKind::Marker(Box::new(Marker { title, text, note, addr: None }));
+            let (title, text) = (seq.to_string(), "x".repeat(60));
+            event.kind = EventKind::Marker(Box::new(Marker { title, text, ..Marker::default() }));
         }
         encoder.push(&event).unwrap();
     }
