@@ -15,7 +15,7 @@ pub use series::{Sample, Series};
 pub use trouble::{Trouble, Troubles};
 pub use walk::{Passed, Walk};
 
-use crate::event::{Event, EventKind, Step};
+use crate::event::{Event, EventKind, Marker, Step};
 use crate::header::Header;
 use crate::model::Change;
 use crate::store::Store;
@@ -34,6 +34,7 @@ use std::sync::Arc;
 pub struct Timeline {
     store: Store,
     steps: Vec<(usize, Arc<Step>)>,
+    markers: Vec<(usize, Arc<Marker>)>,
     troubles: Troubles,
     ends: bool,
     keyframes: Keyframes,
@@ -47,6 +48,9 @@ pub struct Timeline {
     /// The block that was read last.
     block: Option<(usize, Arc<Vec<Event>>)>,
 }
+
+/// So many markers are listed.
+const MARKERS: usize = 10_000;
 
 /// What an event costs, in plain ones: some go by the mappings of a process, and by what was seen of it.
 fn cost(event: &Event, world: &World) -> usize {
@@ -89,6 +93,7 @@ impl Timeline {
         let start = Moment { position: 0, world, change: Change::default() };
         Self {
             steps: Vec::new(),
+            markers: Vec::new(),
             troubles: Troubles::default(),
             ends: false,
             keyframes: Keyframes::new(&start, distance),
@@ -131,8 +136,13 @@ impl Timeline {
 
     /// What is worth remembering of a trace as a whole.
     fn learn(&mut self, event: &Event) {
-        if let EventKind::Step(step) = &event.kind {
-            self.steps.push((self.explored.position, Arc::new(step.as_ref().clone())));
+        let at = self.explored.position;
+        match &event.kind {
+            EventKind::Step(step) => self.steps.push((at, Arc::new(step.as_ref().clone()))),
+            EventKind::Marker(marker) if self.markers.len() < MARKERS => {
+                self.markers.push((at.saturating_add(1), Arc::new(marker.as_ref().clone())));
+            }
+            _ => {}
         }
         self.ends = matches!(event.kind, EventKind::End(_));
     }
@@ -237,6 +247,11 @@ impl Timeline {
     /// The lesson's steps: each with the position of its first event.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = (usize, &Step)> {
         self.steps.iter().map(|(at, step)| (*at, step.as_ref()))
+    }
+
+    /// The bookmarks, at most 10,000: each with the position after its event.
+    pub fn markers(&self) -> impl ExactSizeIterator<Item = (usize, &Marker)> {
+        self.markers.iter().map(|(at, marker)| (*at, marker.as_ref()))
     }
 
     /// The number, from 0, of the step that this moment belongs to.

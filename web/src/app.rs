@@ -8,6 +8,7 @@ use crate::msg::Msg;
 use crate::overlay::Overlay;
 use crate::pages::{self, Pages, Shown};
 use crate::player::{Course, Motion};
+use crate::talk::Talk;
 use crate::tally::Tally;
 use crate::time;
 use crate::time::scale::Pace;
@@ -112,6 +113,8 @@ pub struct App {
     pub repeat: Option<(usize, usize)>,
     /// The picture of the whole trace.
     pub time: time::Time,
+    /// The stops of the trace.
+    pub talk: Talk,
     /// No motion that nobody asked for.
     pub reduced_motion: bool,
     /// The position before this one, from which the picture changes.
@@ -180,6 +183,7 @@ impl Default for App {
             pace: Pace::Events,
             repeat: None,
             time: time::Time::default(),
+            talk: Talk::default(),
             reduced_motion: false,
             came_from: 0,
             since_change: f64::INFINITY,
@@ -210,6 +214,7 @@ impl App {
         self.touched |= msg.is_the_persons();
         self.happens(msg);
         if self.revision != before {
+            self.talk.refresh(self.timeline.as_ref(), self.trace);
             self.ask();
         }
     }
@@ -230,8 +235,9 @@ impl App {
             Msg::PreviousEvent => self.jump(self.position().saturating_sub(1)),
             Msg::Seek(to) => self.jump(to),
             Msg::GoToStep(index) => {
-                if let Some(timeline) = &self.timeline {
-                    self.jump(timeline.step_end(index));
+                if let Some(position) = self.talk.stops.get(index).map(|stop| stop.position) {
+                    self.lead();
+                    self.jump(position);
                 }
             }
             Msg::Home => self.jump(self.first_position()),

@@ -26,6 +26,7 @@ pub mod panel;
 pub mod player;
 pub mod render;
 pub mod scene;
+pub mod talk;
 pub mod tally;
 pub mod time;
 pub mod view;

@@ -14,6 +14,7 @@ pub use stage::{PageStage, Stage};
 use crate::app::App;
 use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
+use crate::talk::stops;
 use crate::time::scale::{Pace, float, time_text};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::EventKind;
@@ -35,16 +36,18 @@ pub struct View {
     pub error: Option<String>,
     /// Where in the film.
     pub player: Player,
-    /// The lesson's steps.
-    pub steps: Vec<String>,
-    /// The step that is shown, from 0.
-    pub step: Option<usize>,
-    /// Whose event it is, where nobody tells a lesson.
+    /// The stop that this moment belongs to, from 0.
+    pub stop: Option<usize>,
+    /// Whether its words are those of the panels: somebody says something here.
+    pub told: bool,
+    /// Which one it is; or whose event, where nobody says something.
     pub teller: String,
-    /// Its title.
+    /// The title of the stop, or of the event.
     pub step_title: String,
     /// Its narration.
     pub narration: String,
+    /// Manual pages about it.
+    pub man: Vec<String>,
     /// The lesson's program.
     pub source: Option<SourceView>,
     /// The line that runs, from 1.
@@ -93,14 +96,8 @@ impl View {
         if !app.notice.is_empty() {
             return app.notice.clone();
         }
-        if let Some(step) = self.step.filter(|_| !self.step_title.is_empty()) {
-            return format!(
-                "Step {} of {}: {}. {}",
-                step + 1,
-                self.steps.len(),
-                self.step_title,
-                self.narration
-            );
+        if self.told {
+            return format!("{}: {}. {}", self.teller, self.step_title, self.narration);
         }
         if self.player.position == 0 {
             return String::new();
@@ -139,24 +136,21 @@ pub fn view(app: &App) -> View {
         Some(lesson) => clipped(&lesson.title, MAX_NAME),
         None => clipped(&app.name, MAX_NAME),
     };
-    view.steps = timeline.steps().map(|(_, step)| clipped(&step.title, MAX_NAME)).collect();
-    view.step = timeline.step_index();
-    if let Some((_, step)) = view.step.and_then(|i| timeline.steps().nth(i)) {
-        view.step_title = clipped(&step.title, MAX_NAME);
-        view.narration = clipped(&step.text, 2000);
-        view.line = step.line;
-    }
-    if header.lesson.is_none()
-        && let Some(event) = timeline.event()
-    {
+    let stops = &app.talk.stops;
+    view.stop = stops::reached(stops, timeline.position());
+    if let Some((i, stop)) = stops::told(stops, timeline.position()).and_then(|i| Some((i, stops.get(i)?))) {
+        let kind = if stops.iter().any(|stop| stop.is_step) { "Step" } else { "Marker" };
+        view.told = true;
+        view.teller = format!("{kind} {} of {}", i + 1, stops.len());
+        (view.step_title, view.narration) = (stop.title.clone(), stop.text.clone());
+        (view.line, view.man) = (stop.line, stop.man.clone());
+    } else if let Some(event) = timeline.event() {
         let (title, text) = story::story(&event.kind, Some(timeline.change()), header.page_size);
         let exe = timeline.world().process(event.pid).and_then(|p| p.exe.as_deref().map(file_name));
         let exe = exe.map(|exe| format!(" · {}", clipped(exe, 60))).unwrap_or_default();
         let thread = if event.tid == event.pid { String::new() } else { format!(" · thread {}", event.tid) };
         view.teller = format!("{}{exe} · process {}{thread}", view.player.label, event.pid);
-        if view.step_title.is_empty() {
-            (view.step_title, view.narration) = (title.to_owned(), text);
-        }
+        (view.step_title, view.narration) = (title.to_owned(), text);
     }
     view.source = header.lesson.as_ref().map(|lesson| SourceView {
         name: clipped(&lesson.source.name, MAX_NAME),

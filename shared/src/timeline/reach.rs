@@ -1,5 +1,6 @@
 //! How far a trace reaches: which processes and addresses it is about, when nothing happened, what somebody marked.
 
+use super::MARKERS;
 use crate::addr::{Addr, PageSize, Range};
 use crate::event::{Event, EventKind};
 use crate::format::{clipped, file_name};
@@ -15,8 +16,6 @@ const PROCESSES: usize = 2048;
 const GAPS: usize = 2048;
 /// So many names of mappings are known of one process.
 const NAMES: usize = 64;
-/// So many markers are listed.
-const MARKERS: usize = 10_000;
 
 /// Stretches of addresses by address, disjoint: the closest become one when there are too many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

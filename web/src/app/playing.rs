@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::player::{Course, Motion, brisk_pause_before, has_pauses, pause_before};
+use crate::talk::stops;
 use crate::time;
 use crate::time::scale::Place;
 use pagescope_shared::timeline::Timeline;
@@ -27,24 +28,23 @@ impl App {
 
     pub(super) fn next_step(&mut self) {
         let Some(timeline) = &self.timeline else { return };
-        let here = timeline.step_index();
+        let begins = stops::reached(&self.talk.stops, timeline.position()).is_none();
         let at = match self.motion {
             // Asked again while still on the way: the rest is skipped, and it goes on from there.
             Motion::Towards(to) => to,
             _ => timeline.position(),
         };
-        let target = if timeline.steps().len() == 0 {
+        let target = if self.talk.stops.is_empty() {
             at.saturating_add(1)
         } else {
-            let ends = (0..timeline.steps().len()).map(|i| timeline.step_end(i));
-            ends.into_iter().find(|&end| end > at).unwrap_or(timeline.end())
+            stops::beside(&self.talk.stops, at, false).map_or(timeline.end(), |stop| stop.position)
         };
         self.lead();
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
         self.waited = 0.0;
-        if self.reduced_motion || here.is_none() {
+        if self.reduced_motion || begins {
             self.jump(target);
         } else {
             self.motion = Motion::Towards(target);
@@ -55,18 +55,18 @@ impl App {
     pub(super) fn previous_step(&mut self) {
         let Some(timeline) = &self.timeline else { return };
         let at = timeline.position();
-        let target = if timeline.steps().len() == 0 {
+        let target = if self.talk.stops.is_empty() {
             at.saturating_sub(1)
         } else {
-            let ends = (0..timeline.steps().len()).rev().map(|i| timeline.step_end(i));
-            ends.into_iter().find(|&end| end < at).unwrap_or_else(|| self.first_position())
+            let before = stops::beside(&self.talk.stops, at, true).map(|stop| stop.position);
+            before.unwrap_or_else(|| self.first_position().min(at))
         };
         self.lead();
         self.jump(target);
     }
 
     /// A lesson leads the eye, unless all of it is to be seen; in a recording the camera stays where somebody put it.
-    fn lead(&mut self) {
+    pub(super) fn lead(&mut self) {
         let lesson = self.timeline.as_ref().is_some_and(|timeline| timeline.header().lesson.is_some());
         if lesson && !self.pages.shows_all_for_good() {
             self.pages.follow();

@@ -3,15 +3,21 @@
 use super::elements::{Elements, append, replace_children};
 use super::part::{Frame, Part};
 use crate::palette::Fill;
+use crate::talk::Talk;
 use crate::view::View;
 use pagescope_shared::page::PageState;
 use std::rc::Rc;
 use web_sys::{Element, HtmlElement};
 
+/// So many stops have a place in the strip.
+const STRIP: usize = 200;
+
 /// The panels and what they show.
 pub(super) struct Panels {
     elements: Rc<Elements>,
     shown: View,
+    /// The revision of the stops in the strip, and the current one.
+    stops: (u64, Option<usize>),
     /// Whether the button for all pages is down.
     all: Option<bool>,
 }
@@ -27,7 +33,7 @@ impl Part for Panels {
         self.top(view);
         self.words(view);
         self.source(view);
-        self.player(view);
+        self.stops(&frame.app.talk, view.stop);
         set_class(&self.elements.process, "chosen", frame.app.process.is_some());
         self.shown.clone_from(view);
     }
@@ -52,7 +58,7 @@ impl Panels {
             Some(item)
         });
         replace_children(&e.legend, items);
-        Self { elements, shown: View::default(), all: None }
+        Self { elements, shown: View::default(), all: None, stops: (0, None) }
     }
 
     fn top(&self, view: &View) {
@@ -87,10 +93,9 @@ impl Panels {
 
     fn words(&self, view: &View) {
         let (e, old) = (&self.elements, &self.shown);
-        let told = |v: &View| (v.step, v.teller.clone(), v.step_title.clone(), v.narration.clone());
+        let told = |v: &View| (v.teller.clone(), v.step_title.clone(), v.narration.clone());
         if told(view) != told(old) {
-            let count = view.step.map(|i| format!("Step {} of {}", i + 1, view.steps.len()));
-            set_text(&e.step_count, &count.unwrap_or_else(|| view.teller.clone()));
+            set_text(&e.step_count, &view.teller);
             set_text(&e.step_title, &view.step_title);
             set_text(&e.narration, &view.narration);
         }
@@ -134,10 +139,15 @@ impl Panels {
         }
     }
 
-    fn player(&self, view: &View) {
-        let (e, old) = (&self.elements, &self.shown);
-        if view.steps != old.steps {
-            let items = view.steps.iter().enumerate().map(|(i, title)| {
+    /// The strip of stops.
+    fn stops(&mut self, talk: &Talk, stop: Option<usize>) {
+        let (e, now) = (&self.elements, (talk.revision, stop));
+        if self.stops == now {
+            return;
+        }
+        if talk.revision != self.stops.0 {
+            let items = talk.stops.iter().take(STRIP).enumerate().map(|(i, stop)| {
+                let title = &stop.title;
                 let item = e.make("li", "", "")?;
                 let button = e.make("button", "", title)?;
                 button.set_attribute("type", "button").ok()?;
@@ -148,13 +158,12 @@ impl Panels {
             });
             replace_children(&e.steps, items);
         }
-        if (view.step, &view.steps) != (old.step, &old.steps) {
-            for i in 0..e.steps.child_element_count() {
-                let Some(item) = e.steps.children().item(i) else { break };
-                let at = usize::try_from(i).unwrap_or(usize::MAX);
-                set_class(&item, "current", view.step == Some(at));
-                set_class(&item, "done", view.step.is_some_and(|step| at < step));
-            }
+        for i in 0..e.steps.child_element_count() {
+            let Some(item) = e.steps.children().item(i) else { break };
+            let at = usize::try_from(i).unwrap_or(usize::MAX);
+            set_class(&item, "current", stop == Some(at));
+            set_class(&item, "done", stop.is_some_and(|stop| at < stop));
         }
+        self.stops = now;
     }
 }

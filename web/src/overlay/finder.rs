@@ -103,12 +103,12 @@ fn things(app: &App, timeline: &Timeline, small: &str, found: &mut Vec<(i32, Ite
             found.push((score, item()));
         }
     };
-    for (i, (_, step)) in timeline.steps().take(LOOKED_AT).enumerate() {
-        let title = clipped(&step.title, 80);
+    for stop in &app.talk.stops {
+        let title = clipped(&stop.title, 80);
         add(fuzzy::fits(small, &title), &|| Item {
             label: title.clone(),
-            end: "step".to_owned(),
-            go: Some(Go::Moment(timeline.step_end(i))),
+            end: if stop.is_step { "step" } else { "marker" }.to_owned(),
+            go: Some(Go::Moment(stop.position)),
             ..Item::default()
         });
     }

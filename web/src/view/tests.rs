@@ -51,7 +51,8 @@ fn every_step_says_what_happened() {
         assert_eq!(view.event.headline, headline);
         assert!(fact.is_empty() || facts(&view).iter().any(|f| f == fact), "{step}: {:?}", facts(&view));
         assert!(view.stage.description.contains(description), "{step}: {}", view.stage.description);
-        assert_eq!((view.step, view.steps.len()), (Some(step), 6));
+        assert_eq!((view.stop, view.told), (Some(step), true));
+        assert_eq!(view.teller, format!("Step {} of 6", step + 1));
     }
 }
 
