@@ -13,6 +13,9 @@ use std::time::Instant;
 /// The crates that run in the page.
 const WASM_PACKAGES: [&str; 4] = ["-p", "pagescope-shared", "-p", "pagescope-web"];
 
+/// The other machine that the recorder is written for.
+const OTHER: &str = "aarch64-unknown-linux-gnu";
+
 /// One part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stage {
@@ -22,6 +25,8 @@ pub(crate) enum Stage {
     Page,
     /// clippy on everything, compiled for this machine
     Clippy,
+    /// clippy on the recorder, compiled for aarch64, where the toolchain has that
+    Aarch64,
     /// clippy on the page's crates, compiled for wasm
     WasmClippy,
     /// The page's crates tested as wasm, in a headless browser
@@ -33,7 +38,7 @@ pub(crate) enum Stage {
 impl Stage {
     /// Whether it needs what setup installs, or only the toolchain.
     fn needs_setup(self) -> bool {
-        self != Stage::Fmt
+        !matches!(self, Stage::Fmt | Stage::Aarch64)
     }
 
     /// Whether it compiles the page into the binary.
@@ -53,6 +58,11 @@ impl Stage {
             Stage::Page => page::build(way).and_then(|()| size::gate(&paths::dist())),
             Stage::Clippy if !setup::has_clippy() => skipped("no clippy"),
             Stage::Clippy => clippy(&["--workspace", "--all-features"]),
+            Stage::Aarch64 if !setup::has_clippy() => skipped("no clippy"),
+            Stage::Aarch64 if !wasm::has_target(OTHER) => {
+                skipped(&format!("nothing here compiles for {OTHER}; rustup target add {OTHER} changes that"))
+            }
+            Stage::Aarch64 => clippy(&["-p", "pagescope", "--features", "oracle", "--target", OTHER]),
             Stage::WasmClippy if !setup::has_clippy() => skipped("no clippy"),
             // clippy reads the standard library of its own compiler only.
             Stage::WasmClippy if way == Way::Debian => {

@@ -27,7 +27,7 @@ pub(crate) enum Way {
 
 /// The way that is ready to use; `fallback` asks for Debian's and takes no other.
 pub(crate) fn ready(fallback: bool) -> Option<Way> {
-    choose(fallback, has_target, debian::is_ready)
+    choose(fallback, || has_target(TARGET), debian::is_ready)
 }
 
 /// As [`ready`], for commands that cannot go on without.
@@ -41,9 +41,9 @@ fn choose(fallback: bool, ordinary: impl Fn() -> bool, debian: impl Fn() -> bool
     if !fallback && ordinary() { Some(Way::Ordinary) } else { debian().then_some(Way::Debian) }
 }
 
-/// Whether the active toolchain has a standard library for the target, whoever put it there.
-fn has_target() -> bool {
-    let args = ["--print", "target-libdir", "--target", TARGET];
+/// Whether the active toolchain has a standard library for a target, whoever put it there.
+pub(crate) fn has_target(target: &str) -> bool {
+    let args = ["--print", "target-libdir", "--target", target];
     let Some(dir) = run::capture(command("rustc").args(args)) else {
         return false;
     };
@@ -79,7 +79,7 @@ fn add_target(label: &str) -> Result<()> {
     let mut cmd = command("rustup");
     cmd.args(["target", "add", TARGET]);
     run::run_logged(label, &mut cmd, &log, Some(RUSTUP_LIMIT))?;
-    if !has_target() {
+    if !has_target(TARGET) {
         bail!("rustup added the target to another toolchain than the one in use");
     }
     Ok(())

@@ -67,14 +67,16 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut l
         let context = context.cast::<libc::ucontext_t>();
         let failed = pagescope_touch_failed as *const () as usize;
         #[cfg(target_arch = "x86_64")]
-        let ip = &mut (&mut (*context).uc_mcontext.gregs)[libc::REG_RIP as usize];
+        let ip = &raw mut (&mut (*context).uc_mcontext.gregs)[libc::REG_RIP as usize];
         #[cfg(target_arch = "aarch64")]
-        let ip = &mut (*context).uc_mcontext.pc;
+        let ip = &raw mut (*context).uc_mcontext.pc;
+        // The one is signed, the other is not.
+        let ip = ip.cast::<u64>();
         let low =
             (pagescope_touch_read as *const () as usize).min(pagescope_touch_write as *const () as usize);
         let at = usize::try_from(*ip).unwrap_or(0);
         if (low..low + 64).contains(&at) {
-            *ip = (failed as u64).cast_signed() as _;
+            *ip = super::to_u64(failed);
         } else {
             libc::signal(signal, libc::SIG_DFL);
         }
