@@ -141,14 +141,14 @@ pub struct App {
     camera_goal: Option<(Addr, f64)>,
     /// Whether it only has to be replayed.
     goal_is_near: bool,
-    /// How many slices of work were done.
-    slices: u32,
+    /// What the panels were told last of how far the trace has been gone through.
+    told: usize,
     waited: f64,
     course: Option<Course>,
 }
 
 /// So many events are gone through before anything of a trace is shown.
-const AT_ONCE: usize = 10_000;
+const AT_ONCE: usize = 1_500;
 
 /// No more mappings than this fade away together.
 const MOST_FADING: usize = 1000;
@@ -197,7 +197,7 @@ impl Default for App {
             links: 0,
             camera_goal: None,
             goal_is_near: false,
-            slices: 0,
+            told: 0,
             waited: 0.0,
             course: None,
         }

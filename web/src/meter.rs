@@ -4,10 +4,14 @@ use std::fmt;
 
 /// Frames that are averaged.
 const KEPT: usize = 60;
-/// What a frame may take with its slice of work, in milliseconds: less than the 16 that it has.
-const FRAME_MS: f64 = 14.0;
-/// What a slice of work takes at least and at most.
-const SLICE_MS: (f64, f64) = (4.0, 12.0);
+/// What a frame may take with its work, in milliseconds: less than the 16 that it has.
+const FRAME_MS: f64 = 13.0;
+/// What work gets of a frame at least and at most.
+const WORK_MS: (f64, f64) = (2.0, 12.0);
+/// What a slice of it should take: events differ, and many short slices keep to a time better than one long one.
+const SLICE_MS: f64 = 1.5;
+/// No more slices in a frame: some clocks stand still for a tenth of a second.
+const SLICES: u32 = 12;
 
 /// The last frames: what actions, panels and pictures took, in milliseconds.
 #[derive(Debug, Default)]
@@ -25,28 +29,37 @@ impl Meter {
         self.frames.push_back(parts);
     }
 
-    /// What the last frames took without their work, on average.
-    fn beside(&self) -> f64 {
-        let last = self.frames.iter().rev().take(8);
-        let count: u32 = last.len().try_into().unwrap_or(1);
-        last.flatten().sum::<f64>() / f64::from(count.max(1))
+    /// Does slices of work for as long as there is room in a frame that has taken `spent` milliseconds. `slice` does one of
+    /// about so many events, and says how many they were and whether there is more.
+    pub fn work(&mut self, spent: f64, clock: fn() -> f64, mut slice: impl FnMut(usize) -> (usize, bool)) {
+        let begun = clock();
+        let room = (FRAME_MS - spent).clamp(WORK_MS.0, WORK_MS.1);
+        let mut now = begun;
+        for _ in 0..SLICES {
+            let (events, more) = slice(self.slice());
+            let then = std::mem::replace(&mut now, clock());
+            self.worked(now - then, events);
+            // The next one may take as long as this one.
+            if !more || now - begun + (now - then) > room {
+                break;
+            }
+        }
     }
 
     /// How many events fit into a slice of work, by how long the last ones took.
-    pub fn slice(&self) -> usize {
+    fn slice(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
         let events = self.slice.unwrap_or(2000.0).clamp(200.0, 4_000_000.0) as usize;
         events
     }
 
     /// The last slice took so long, in milliseconds, for so many events: fewer than it was given when it came to an end.
-    pub fn worked(&mut self, ms: f64, events: usize) {
+    fn worked(&mut self, ms: f64, events: usize) {
         let last = self.slice.unwrap_or(2000.0).clamp(200.0, 4_000_000.0);
         // A slice that was not used up says nothing of how long a whole one takes. Clocks of browsers are coarse: it
         // never grows more than twofold.
         let most = if events.saturating_mul(2) < self.slice() { 1.0 } else { 2.0 };
-        let room = (FRAME_MS - self.beside()).clamp(SLICE_MS.0, SLICE_MS.1);
-        self.slice = Some((last * room / ms.max(0.1)).clamp(last * 0.25, last * most));
+        self.slice = Some((last * SLICE_MS / ms.max(0.1)).clamp(last * 0.25, last * most));
     }
 }
 
@@ -72,7 +85,7 @@ mod tests {
     fn slices_grow_and_shrink_with_what_they_take() {
         let mut meter = Meter::default();
         let first = meter.slice();
-        meter.worked(1.0, first);
+        meter.worked(0.1, first);
         assert_eq!(meter.slice(), first * 2);
         meter.worked(80.0, first);
         assert_eq!(meter.slice(), first / 2);
@@ -83,6 +96,40 @@ mod tests {
         let mut meter = Meter::default();
         meter.worked(0.0, 7);
         assert_eq!(meter.slice(), first, "what ended at once does not make it grow");
+    }
+
+    #[test]
+    fn slices_fill_the_frame_and_no_more() {
+        // Milliseconds pass as the slices say.
+        thread_local!(static NOW: std::cell::Cell<f64> = const { std::cell::Cell::new(0.0) });
+        let check = |spent, each: f64, expect| {
+            let (mut meter, mut slices) = (Meter::default(), 0);
+            meter.work(
+                spent,
+                || NOW.get(),
+                |events| {
+                    slices += 1;
+                    NOW.set(NOW.get() + each);
+                    (events, true)
+                },
+            );
+            assert_eq!(slices, expect, "{spent} {each}");
+        };
+        check(1.0, 2.0, 6);
+        check(5.0, 2.0, 4);
+        check(50.0, 2.0, 1);
+        check(0.0, 30.0, 1);
+        check(0.0, 0.0, 12);
+        let mut slices = 0;
+        Meter::default().work(
+            0.0,
+            || 0.0,
+            |_| {
+                slices += 1;
+                (0, false)
+            },
+        );
+        assert_eq!(slices, 1);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const BYTES_AN_EVENT: usize = 8;
 /// How close the camera is at an address that comes without: 32 pages in a row.
 const ZOOM: f64 = 5.0;
 /// So many events are replayed at once; a moment that is farther is reached in slices.
-const NEAR: usize = 20_000;
+const NEAR: usize = 1_500;
 
 /// A moment that is to be shown as soon as it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +224,11 @@ impl App {
         before.with(trace, place)
     }
 
+    /// Whether a moment that somebody waits for only has to be replayed.
+    pub fn approaches(&self) -> bool {
+        self.goal_is_near
+    }
+
     /// Whether there is work that goes on while nothing else happens.
     pub fn has_work(&self) -> bool {
         let opening = match self.load.job.as_ref().map(|job| &job.state) {
@@ -260,9 +265,9 @@ impl App {
             }
             self.time.work(timeline, self.trace, amount);
             // What the panels say of a trace need not follow at every frame.
-            self.slices += 1;
-            self.revision +=
-                u64::from(self.slices.is_multiple_of(16) || timeline.explored() == timeline.end());
+            let told = timeline.explored().saturating_mul(32) / timeline.end().max(1);
+            self.revision += u64::from(told != self.told);
+            self.told = told;
         }
     }
 

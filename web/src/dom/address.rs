@@ -10,12 +10,15 @@ use crate::app::App;
 use crate::load::From;
 use crate::msg::Msg;
 use crate::player::Motion;
+use std::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Document, HtmlElement};
 
-/// Browsers refuse to have their history written more often than about a hundred times in 30 seconds.
-const PAUSE_MS: f64 = 400.0;
+/// So long after the last change it is written: that takes the browser many milliseconds, and it refuses to have its history
+/// written more often than about a hundred times in 30 seconds.
+const REST_MS: i32 = 400;
 
 /// What the address says now.
 fn read() -> Result<Address, String> {
@@ -31,10 +34,12 @@ pub(super) struct AddressLine {
     /// What should.
     now: Address,
     revision: Option<u64>,
-    /// When something was written last, in milliseconds.
-    at: f64,
+    /// When what is shown changed last, in milliseconds.
+    changed: f64,
     /// Whether there is something that was not written yet.
     waits: bool,
+    /// Whether a frame will come for that.
+    comes: Rc<Cell<bool>>,
     /// How many links the person has asked for.
     links: u32,
     said: HtmlElement,
@@ -58,8 +63,9 @@ impl AddressLine {
             now: written.clone(),
             written,
             revision: None,
-            at: f64::NEG_INFINITY,
+            changed: f64::NEG_INFINITY,
             waits: false,
+            comes: Rc::default(),
             links: 0,
             said: by_id(document, "said")?,
             queue: queue.clone(),
@@ -109,7 +115,6 @@ impl AddressLine {
         if done.is_ok() {
             self.written = address;
         }
-        self.at = super::fetch::now();
     }
 }
 
@@ -120,7 +125,8 @@ impl Part for AddressLine {
             self.links = app.links;
             return self.copy(app);
         }
-        let unchanged = self.revision == Some(app.revision) && !self.waits;
+        let fresh = self.revision != Some(app.revision);
+        let unchanged = !fresh && !self.waits;
         let on_its_way = app.load.job.is_some() || app.goal.is_some() || app.motion == Motion::Playing;
         if unchanged || on_its_way || !app.touched {
             return;
@@ -146,14 +152,20 @@ impl Part for AddressLine {
             return self.write(now, true);
         }
         self.now = now.clone();
-        if super::fetch::now() - self.at >= PAUSE_MS {
+        let time = super::fetch::now();
+        if fresh {
+            self.changed = time;
+        } else if time - self.changed >= f64::from(REST_MS) {
             return self.write(now, false);
         }
         self.waits = true;
-        let queue = self.queue.clone();
-        spawn_local(async move {
-            pause(450).await;
-            queue.send(Msg::Frame);
-        });
+        if !self.comes.replace(true) {
+            let (queue, comes) = (self.queue.clone(), Rc::clone(&self.comes));
+            spawn_local(async move {
+                pause(REST_MS + 20).await;
+                comes.set(false);
+                queue.send(Msg::Frame);
+            });
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! The elements of `index.html`, and listeners that go when they are dropped.
 
+use super::frame_loop::Queue;
+use crate::msg::Msg;
+use std::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Document, Element, EventTarget, HtmlCanvasElement, HtmlElement};
@@ -140,6 +144,37 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let _ =
             self.target.remove_event_listener_with_callback(self.name, self.call.as_ref().unchecked_ref());
+    }
+}
+
+/// The room that an element has, in CSS pixels, asked for only when it changed: asking makes the browser lay the page out.
+pub(super) struct Extent {
+    element: Element,
+    size: (i32, i32),
+    changed: Rc<Cell<bool>>,
+    _observer: Observer,
+}
+
+impl Extent {
+    /// With a frame whenever it changes.
+    pub(super) fn new(element: &Element, queue: &Queue) -> Result<Self, String> {
+        let changed = Rc::new(Cell::new(true));
+        let observer = Observer::new(element, {
+            let (queue, changed) = (queue.clone(), Rc::clone(&changed));
+            move || {
+                changed.set(true);
+                queue.send(Msg::Redraw);
+            }
+        })?;
+        Ok(Self { element: element.clone(), size: (0, 0), changed, _observer: observer })
+    }
+
+    /// Width and height.
+    pub(super) fn size(&mut self) -> (i32, i32) {
+        if self.changed.take() {
+            self.size = (self.element.client_width(), self.element.client_height());
+        }
+        self.size
     }
 }
 

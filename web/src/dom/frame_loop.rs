@@ -145,6 +145,10 @@ impl Page {
                 self.app.update(msg);
             }
         }
+        // What somebody waits for is shown in this frame, if it is near.
+        if self.app.approaches() {
+            self.work(clock() - begun, App::approaches);
+        }
         let elapsed = self.last_frame.map_or(0.0, |last| now - last);
         self.last_frame = Some(now);
         if was_moving {
@@ -166,14 +170,22 @@ impl Page {
         let drawn = clock();
         let works = self.app.has_work();
         if works {
-            self.app.update(Msg::Work(self.meter.slice()));
-            self.meter.worked(clock() - drawn, self.app.worked);
+            self.work(drawn - begun, App::has_work);
         }
         self.loader.fetch(&self.app);
         self.mark();
         self.meter.frame([acted - begun, written - acted, drawn - written]);
         self.show_meter();
         works
+    }
+
+    /// Work for as long as there is some, and room in the frame.
+    fn work(&mut self, spent: f64, goes_on: fn(&App) -> bool) {
+        let app = &mut self.app;
+        self.meter.work(spent, clock, |events| {
+            app.update(Msg::Work(events));
+            (app.worked, goes_on(app))
+        });
     }
 
     /// Notes for whoever measures when a trace was shown first, and when it had been gone through.

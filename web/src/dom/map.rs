@@ -1,6 +1,6 @@
 //! The column of regions: what is where, what is in sight in the middle, what is pointed at.
 
-use super::elements::{Listener, Observer, append, by_id, make, replace_children};
+use super::elements::{Extent, Listener, append, by_id, make, replace_children};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use crate::format::size;
@@ -8,7 +8,6 @@ use crate::msg::Msg;
 use crate::pages::outline::Outline;
 use crate::view::{Region, Row, Share, rows, shown_process, subject};
 use pagescope_shared::addr::{Addr, Range};
-use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Document, Element, EventTarget, HtmlElement};
@@ -21,10 +20,7 @@ pub(super) struct Map {
     of: Option<(u64, usize, u32, i32)>,
     outline: Rc<Outline>,
     buttons: Vec<(Element, Range, u8)>,
-    /// Its size, asked for only when it changed: asking makes the browser lay the page out.
-    size: (i32, i32),
-    resized: Rc<Cell<bool>>,
-    _observer: Observer,
+    extent: Extent,
     _listeners: Vec<Listener>,
 }
 
@@ -54,27 +50,10 @@ impl Map {
             listen("pointerover", |start, _| vec![Msg::Hover(Some(start))]),
             leave,
         ];
-        let resized = Rc::new(Cell::new(true));
-        let observer = Observer::new(&list, {
-            let (queue, resized) = (queue.clone(), Rc::clone(&resized));
-            move || {
-                resized.set(true);
-                queue.send(Msg::Redraw);
-            }
-        })?;
+        let extent = Extent::new(&list, queue)?;
         let outline = Rc::default();
         let document = document.clone();
-        Ok(Self {
-            document,
-            list,
-            of: None,
-            outline,
-            buttons: Vec::new(),
-            size: (0, 0),
-            resized,
-            _observer: observer,
-            _listeners: listeners,
-        })
+        Ok(Self { document, list, of: None, outline, buttons: Vec::new(), extent, _listeners: listeners })
     }
 
     fn write(&mut self, rows: &[Row]) {
@@ -111,10 +90,7 @@ impl Part for Map {
         let Some(timeline) = &app.timeline else { return };
         let Some((pid, _)) = shown_process(app, timeline) else { return };
         let Some(space) = timeline.world().space(pid) else { return };
-        if self.resized.take() {
-            self.size = (self.list.client_width(), self.list.client_height());
-        }
-        let (width, height) = self.size;
+        let (width, height) = self.extent.size();
         let of = Some((app.trace, timeline.position(), pid, height));
         if self.of != of || !Rc::ptr_eq(&self.outline, app.pages.outline()) {
             self.of = of;

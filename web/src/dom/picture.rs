@@ -1,6 +1,6 @@
 //! The canvas and the labels over it.
 
-use super::elements::{Elements, Listener, Observer, make, pixels};
+use super::elements::{Elements, Extent, Listener, make, pixels};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::window;
@@ -36,10 +36,7 @@ pub(super) struct Picture {
     /// What the latest event is about, and at which moment of which trace.
     subject: (Option<(u64, usize)>, Option<Range>),
     attributes: [String; 3],
-    /// Asking for the size at every frame would make the browser lay the page out in the middle of it.
-    size: (f32, f32),
-    resized: Rc<Cell<bool>>,
-    _observer: Observer,
+    extent: Extent,
     _listeners: [Listener; 2],
 }
 
@@ -70,18 +67,8 @@ impl Picture {
                 }
             }),
         ];
-        let resized = Rc::new(Cell::new(true));
-        let observer = Observer::new(&elements.picture, {
-            let (queue, resized) = (queue.clone(), Rc::clone(&resized));
-            move || {
-                resized.set(true);
-                queue.send(Msg::Redraw);
-            }
-        })?;
         Ok(Self {
-            size: (0.0, 0.0),
-            resized,
-            _observer: observer,
+            extent: Extent::new(&elements.picture, queue)?,
             queue: queue.clone(),
             renderer,
             lost,
@@ -196,10 +183,8 @@ impl Part for Picture {
         }
         let (view, progress) = (frame.view, frame.app.progress());
         let e = Rc::clone(&self.elements);
-        if self.resized.take() {
-            self.size = (pixels(e.picture.client_width()), pixels(e.picture.client_height()));
-        }
-        let (width, height) = self.size;
+        let (width, height) = self.extent.size();
+        let (width, height) = (pixels(width), pixels(height));
         let device = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
         let room = Room { width: f64::from(width), height: f64::from(height), ratio: device };
         if frame.app.pages.room() != room {

@@ -3,7 +3,7 @@
 mod around;
 mod pointer;
 
-use super::elements::{Listener, by_id};
+use super::elements::{Extent, Listener, by_id};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::window;
@@ -32,7 +32,7 @@ pub(super) struct Time {
     around: Around,
     paces: [(Pace, HtmlElement); 3],
     whole: HtmlElement,
-    plot: HtmlElement,
+    extent: Extent,
     canvas: HtmlCanvasElement,
     context: CanvasRenderingContext2d,
     over: HtmlElement,
@@ -128,7 +128,7 @@ impl Time {
             head_on_axis: find("time-head-axis")?,
             tip: find("time-tip")?,
             _listeners: pointer::listen(document, queue, &plot, &axis)?,
-            plot,
+            extent: Extent::new(&plot, queue)?,
             canvas,
             context,
             queue: queue.clone(),
@@ -144,10 +144,11 @@ impl Time {
         })
     }
 
-    fn size(&self, app: &App) -> Size {
+    fn size(&mut self, app: &App) -> Size {
         let n = |n: i32| usize::try_from(n).unwrap_or(0);
         let ratio = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
-        let (width, height) = (n(self.plot.client_width()), n(self.plot.client_height()));
+        let (width, height) = self.extent.size();
+        let (width, height) = (n(width), n(height));
         Size { width, height, ratio, large: app.stage == StageView::Time }
     }
 

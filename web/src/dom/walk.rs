@@ -1,6 +1,6 @@
 //! The walk, as SVG.
 
-use super::elements::{Listener, append, by_id, letters, make, pixels};
+use super::elements::{Extent, Listener, append, by_id, letters, make, pixels};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use crate::app::StageView;
@@ -22,6 +22,7 @@ pub(super) struct Walk {
     svg: Element,
     shared: Element,
     caveat: Element,
+    extent: Extent,
     /// Of which state, and on how many pixels.
     shown: Option<(u64, i32, i32)>,
     drawn: Option<WalkView>,
@@ -77,6 +78,7 @@ impl Walk {
         ];
         Ok(Self {
             document: document.clone(),
+            extent: Extent::new(&svg, queue)?,
             area,
             heading,
             detail,
@@ -98,7 +100,8 @@ impl Walk {
         let _ = self.five.set_attribute("aria-pressed", if walk.five_levels { "true" } else { "false" });
         let _ = self.svg.set_attribute("aria-label", &layout::description(walk));
         let em = letters(&self.area).unwrap_or(13.0);
-        let (width, height) = (pixels(self.svg.client_width()), pixels(self.svg.client_height()));
+        let (width, height) = self.extent.size();
+        let (width, height) = (pixels(width), pixels(height));
         let picture = layout::picture(walk, width, height, em);
         let _ = self.svg.set_attribute("viewBox", &format!("0 0 {width} {}", picture.height));
         self.svg.set_text_content(None);
@@ -151,7 +154,8 @@ impl Part for Walk {
             self.shown = None;
             return;
         }
-        let now = (frame.app.revision, self.svg.client_width(), self.svg.client_height());
+        let (width, height) = self.extent.size();
+        let now = (frame.app.revision, width, height);
         let before = self.shown.replace(now);
         if before == Some(now) {
             return;

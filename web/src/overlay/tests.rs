@@ -107,6 +107,9 @@ fn rings_and_crowds_are_listed() {
     let pairs: Vec<(u32, u32)> = (1..6_000).map(|i| (i, i + 1)).collect();
     let mut crowd = app(&forks(&pairs));
     crowd.update(AppMsg::End);
+    while crowd.has_work() {
+        crowd.update(AppMsg::Work(usize::MAX));
+    }
     let items = found(&crowd, Kind::Processes, "");
     assert_eq!(items.len(), 5_002);
     assert_eq!(items.last().unwrap().label, "and 1,000 more processes: type to find them");

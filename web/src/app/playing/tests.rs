@@ -23,8 +23,21 @@ fn trace(events: u64, idle_ms: u64) -> App {
     }
     let mut app = App::default();
     app.update(Msg::Loaded { name: "t".into(), bytes: Ok(text.into_bytes()), autoplay: false });
+    work(&mut app);
     app.update(Msg::Home);
     app
+}
+
+fn work(app: &mut App) {
+    while app.has_work() {
+        app.update(Msg::Work(usize::MAX));
+    }
+}
+
+/// Goes there, and waits until it is shown.
+fn go(app: &mut App, to: usize) {
+    app.update(Msg::Seek(to));
+    work(app);
 }
 
 /// Plays for so long, frame by frame.
@@ -76,7 +89,7 @@ fn short_traces_are_slowed_down_by_the_clock() {
     app.update(Msg::Speed(2.0));
     play(&mut app, 500.0);
     assert!((196..=208).contains(&app.position()), "{}", app.position());
-    app.update(Msg::Seek(10));
+    go(&mut app, 10);
     assert_eq!(app.motion, Motion::Still);
     app.update(Msg::TogglePlay);
     play(&mut app, 32.0);
@@ -96,13 +109,13 @@ fn a_long_trace_is_watchable_event_by_event() {
 #[test]
 fn loops_are_set_by_their_ends_and_kept_to() {
     let mut app = trace(6000, 0);
-    app.update(Msg::Seek(1000));
+    go(&mut app, 1000);
     app.update(Msg::LoopFrom);
     assert_eq!(app.repeat, Some((1000, 6000)));
-    app.update(Msg::Seek(1100));
+    go(&mut app, 1100);
     app.update(Msg::LoopTo);
     assert_eq!(app.repeat, Some((1000, 1100)));
-    app.update(Msg::Seek(5000));
+    go(&mut app, 5000);
     app.update(Msg::TogglePlay);
     assert_eq!(app.position(), 1000, "it begins where the loop does");
     let mut wraps = 0;
@@ -117,12 +130,12 @@ fn loops_are_set_by_their_ends_and_kept_to() {
     play(&mut app, 2000.0);
     assert!(app.position() > 1100);
     // An end before the beginning moves the beginning.
-    app.update(Msg::Seek(3000));
+    go(&mut app, 3000);
     app.update(Msg::LoopFrom);
-    app.update(Msg::Seek(2000));
+    go(&mut app, 2000);
     app.update(Msg::LoopTo);
     assert_eq!(app.repeat, Some((0, 2000)));
-    app.update(Msg::Seek(0));
+    go(&mut app, 0);
     app.update(Msg::LoopTo);
     assert_eq!(app.repeat, None, "nothing is nothing to play");
 }
@@ -130,9 +143,9 @@ fn loops_are_set_by_their_ends_and_kept_to() {
 #[test]
 fn a_short_loop_waits_at_its_end() {
     let mut app = trace(100, 0);
-    app.update(Msg::Seek(10));
+    go(&mut app, 10);
     app.update(Msg::LoopFrom);
-    app.update(Msg::Seek(12));
+    go(&mut app, 12);
     app.update(Msg::LoopTo);
     app.update(Msg::TogglePlay);
     let mut seen = std::collections::BTreeSet::new();
