@@ -37,8 +37,13 @@ pub(super) struct Picture {
     subject: (Option<(u64, usize)>, Option<Range>),
     attributes: [String; 3],
     extent: Extent,
+    /// What stands there, unless it moves: to draw the same again costs the browser a copy of it.
+    drawn: Option<Drawn>,
     _listeners: [Listener; 2],
 }
+
+/// Of which state, on how many pixels, in which theme.
+type Drawn = (u64, (i32, i32), f64, Option<String>);
 
 impl Picture {
     /// By WebGL2, or by Canvas2D where there is none (or where `renderer=2d` asks for it).
@@ -69,6 +74,7 @@ impl Picture {
         ];
         Ok(Self {
             extent: Extent::new(&elements.picture, queue)?,
+            drawn: None,
             queue: queue.clone(),
             renderer,
             lost,
@@ -179,13 +185,21 @@ fn say(document: &web_sys::Document, element: &Element, label: &Label) {
 impl Part for Picture {
     fn show(&mut self, frame: &Frame<'_>) {
         if frame.app.stage != StageView::Pages {
+            self.drawn = None;
             return;
         }
         let (view, progress) = (frame.view, frame.app.progress());
         let e = Rc::clone(&self.elements);
-        let (width, height) = self.extent.size();
-        let (width, height) = (pixels(width), pixels(height));
+        let size = self.extent.size();
         let device = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
+        let restored = self.lost.take();
+        self.read_palette();
+        let drawn = (frame.app.revision, size, device, self.theme.clone());
+        if !restored && !frame.app.is_moving() && self.drawn.as_ref() == Some(&drawn) {
+            return;
+        }
+        self.drawn = (!frame.app.is_moving()).then_some(drawn);
+        let (width, height) = (pixels(size.0), pixels(size.1));
         let room = Room { width: f64::from(width), height: f64::from(height), ratio: device };
         if frame.app.pages.room() != room {
             // It is laid out with that next time.
@@ -200,12 +214,9 @@ impl Part for Picture {
         )]
         let (ratio, progress) = (device as f32, progress as f32);
         resize(&e.canvas, width * ratio, height * ratio);
-        if self.lost.take()
-            && let Ok(renderer) = WebGl::new(e.canvas.clone())
-        {
+        if restored && let Ok(renderer) = WebGl::new(e.canvas.clone()) {
             self.renderer = Box::new(renderer);
         }
-        self.read_palette();
         let viewport = Viewport { width, height, ratio };
         let scene = self.scene(frame.app, view, viewport, progress).unwrap_or_default();
         self.renderer.draw(&scene, &self.palette, viewport);
