@@ -149,7 +149,9 @@ pub fn view(app: &App) -> View {
         let exe = timeline.world().process(event.pid).and_then(|p| p.exe.as_deref().map(file_name));
         let exe = exe.map(|exe| format!(" · {}", clipped(exe, 60))).unwrap_or_default();
         let thread = if event.tid == event.pid { String::new() } else { format!(" · thread {}", event.tid) };
-        view.teller = format!("{}{exe} · process {}{thread}", view.player.label, event.pid);
+        // What the recorder itself says is nobody's.
+        let process = if event.pid == 0 { String::new() } else { format!(" · process {}", event.pid) };
+        view.teller = format!("{}{exe}{process}{thread}", view.player.label);
         (view.step_title, view.narration) = (title.to_owned(), text);
     }
     view.source = header.lesson.as_ref().map(|lesson| SourceView {
@@ -165,6 +167,15 @@ pub fn view(app: &App) -> View {
         None => format!("process {pid}"),
     };
     view.stage = stage::stage(app, timeline, space);
+    if let Some(exit) = process.ended.as_deref().filter(|_| space.totals().mappings == 0) {
+        let how = match (exit.code, &exit.signal) {
+            (_, Some(signal)) => format!("by {}", clipped(signal, 20)),
+            (Some(code), None) => format!("with exit code {code}"),
+            (None, None) => "".to_owned(),
+        };
+        view.stage.heading = "Nothing is mapped any more".to_owned();
+        view.stage.detail = format!("The process has ended {how}").trim_end().to_owned();
+    }
     view
 }
 

@@ -147,34 +147,30 @@ impl Drop for Listener {
     }
 }
 
-/// The room that an element has, in CSS pixels, asked for only when it changed: asking makes the browser lay the page out.
+/// The room that an element has, in CSS pixels; none before the first layout. Asked for only when the browser has just laid
+/// the page out: at other times it would have to do that to answer.
 pub(super) struct Extent {
-    element: Element,
-    size: (i32, i32),
-    changed: Rc<Cell<bool>>,
+    size: Rc<Cell<(i32, i32)>>,
     _observer: Observer,
 }
 
 impl Extent {
     /// With a frame whenever it changes.
     pub(super) fn new(element: &Element, queue: &Queue) -> Result<Self, String> {
-        let changed = Rc::new(Cell::new(true));
+        let size = Rc::new(Cell::new((0, 0)));
         let observer = Observer::new(element, {
-            let (queue, changed) = (queue.clone(), Rc::clone(&changed));
+            let (queue, size, element) = (queue.clone(), Rc::clone(&size), element.clone());
             move || {
-                changed.set(true);
+                size.set((element.client_width(), element.client_height()));
                 queue.send(Msg::Redraw);
             }
         })?;
-        Ok(Self { element: element.clone(), size: (0, 0), changed, _observer: observer })
+        Ok(Self { size, _observer: observer })
     }
 
     /// Width and height.
-    pub(super) fn size(&mut self) -> (i32, i32) {
-        if self.changed.take() {
-            self.size = (self.element.client_width(), self.element.client_height());
-        }
-        self.size
+    pub(super) fn size(&self) -> (i32, i32) {
+        self.size.get()
     }
 }
 

@@ -91,6 +91,9 @@ impl Part for Map {
         let Some((pid, _)) = shown_process(app, timeline) else { return };
         let Some(space) = timeline.world().space(pid) else { return };
         let (width, height) = self.extent.size();
+        if height == 0 {
+            return;
+        }
         let of = Some((app.trace, timeline.position(), pid, height));
         if self.of != of || !Rc::ptr_eq(&self.outline, app.pages.outline()) {
             self.of = of;

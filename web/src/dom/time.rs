@@ -144,7 +144,7 @@ impl Time {
         })
     }
 
-    fn size(&mut self, app: &App) -> Size {
+    fn size(&self, app: &App) -> Size {
         let n = |n: i32| usize::try_from(n).unwrap_or(0);
         let ratio = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
         let (width, height) = self.extent.size();

@@ -155,6 +155,9 @@ impl Part for Walk {
             return;
         }
         let (width, height) = self.extent.size();
+        if width == 0 {
+            return;
+        }
         let now = (frame.app.revision, width, height);
         let before = self.shown.replace(now);
         if before == Some(now) {

@@ -29,7 +29,11 @@ vec4 state(int fill, vec2 p, vec2 box, bool inferred, bool fused, float share) {
   float alpha;
   if (size < 8.0) {
     // Too small for a pattern: tone alone.
-    alpha = fill == 1 ? 0.26 : fill == 2 ? 0.5 : fill == 8 ? 0.34 : 1.0;
+    alpha = fill == 2 ? 0.5 : 1.0;
+    // But nothing there is hollow, and nothing known is struck through.
+    float outline = size < 4.0 ? 0.4 : 1.0 - step(1.0 / u_ratio, -dist);
+    if (fill == 1) alpha = mix(0.05, 0.32, outline);
+    if (fill == 8) alpha = size < 4.0 ? 0.4 : mix(0.26, 0.62, stripes(p, vec2(0.7071, 0.7071), 3.2, 1.1));
     if (inferred && fill != 1) alpha *= 0.72;
   } else {
     float small = size < 24.0 ? 1.0 : 0.0;
