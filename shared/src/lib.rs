@@ -23,7 +23,7 @@ pub mod pscope;
 pub mod store;
 pub mod timeline;
 pub mod trace;
-mod varint;
+pub mod varint;
 #[cfg(feature = "workloads")]
 pub mod workloads;
 pub mod world;

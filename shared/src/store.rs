@@ -202,6 +202,10 @@ impl Store {
     pub fn density(&self) -> &Density {
         &self.scan.density
     }
+    /// Whether it is a `.pscope`, or was opened as lines.
+    pub fn is_packed(&self) -> bool {
+        !matches!(self.source.as_ref(), Source::Blocks(_))
+    }
     /// How many bytes the encoded events take, as far as they are here.
     pub fn encoded_bytes(&self) -> usize {
         match self.source.as_ref() {

@@ -1,7 +1,7 @@
 //! Numbers in as few bytes as they need: seven bits each, the low ones first (LEB128).
 
 /// Appends a number.
-pub(crate) fn put(to: &mut Vec<u8>, mut value: u64) {
+pub fn put(to: &mut Vec<u8>, mut value: u64) {
     loop {
         let [low, ..] = value.to_le_bytes();
         value >>= 7;
@@ -13,29 +13,32 @@ pub(crate) fn put(to: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a text: its length, then its bytes.
-pub(crate) fn put_text(to: &mut Vec<u8>, text: &str) {
+pub fn put_text(to: &mut Vec<u8>, text: &str) {
     put(to, u64::try_from(text.len()).unwrap_or(u64::MAX));
     to.extend_from_slice(text.as_bytes());
 }
 
 /// Takes numbers from the front of bytes. `None` where they end or make no sense.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(rest: &'a [u8]) -> Self {
+    /// From the front of these.
+    pub fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
     /// How many bytes are left.
-    pub(crate) fn left(&self) -> usize {
+    pub fn left(&self) -> usize {
         self.rest.len()
     }
-    pub(crate) fn number(&mut self) -> Option<u64> {
+    /// A number.
+    pub fn number(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let (&byte, rest) = self.rest.split_first()?;
@@ -52,20 +55,23 @@ impl<'a> Reader<'a> {
         }
         None
     }
-    pub(crate) fn small(&mut self) -> Option<u32> {
+    /// A number of 32 bits.
+    pub fn small(&mut self) -> Option<u32> {
         u32::try_from(self.number()?).ok()
     }
     /// A count of things that take at least `each` bytes: more than that cannot follow.
-    pub(crate) fn count(&mut self, each: usize) -> Option<usize> {
+    pub fn count(&mut self, each: usize) -> Option<usize> {
         let count = usize::try_from(self.number()?).ok()?;
         (count.checked_mul(each)? <= self.left()).then_some(count)
     }
-    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+    /// So many bytes.
+    pub fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
         Some(taken)
     }
-    pub(crate) fn text(&mut self) -> Option<&'a str> {
+    /// A text, see [`put_text`].
+    pub fn text(&mut self) -> Option<&'a str> {
         let len = self.count(1)?;
         std::str::from_utf8(self.bytes(len)?).ok()
     }

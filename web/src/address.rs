@@ -37,6 +37,8 @@ pub struct Place {
     pub pid: Option<u32>,
     /// What is selected.
     pub selection: Option<Range>,
+    /// A talk that somebody made, see [`crate::author::link`].
+    pub marks: Option<String>,
 }
 
 impl Address {
@@ -67,6 +69,7 @@ impl Address {
             "side" => place.side = named(&SidePanel::ALL, value).unwrap_or_default(),
             "pid" => place.pid = value.parse().ok(),
             "sel" => place.selection = range(value),
+            "marks" => place.marks = Some(value.to_owned()).filter(|marks| !marks.is_empty()),
             "play" => self.still = value == "0",
             _ => self.others.push((name.to_owned(), value.to_owned())),
         }
@@ -79,7 +82,7 @@ impl Address {
 
     /// The fragment that says all of it, with its `#`; empty when there is nothing to say.
     pub fn fragment(&self) -> String {
-        let Place { time_ns, addr, zoom, view, side, pid, selection } = &self.place;
+        let Place { time_ns, addr, zoom, view, side, pid, selection, marks } = &self.place;
         let (view_name, side_name) = (name_of(&StageView::ALL, *view), name_of(&SidePanel::ALL, *side));
         let known = [
             ("trace", self.trace.clone()),
@@ -90,6 +93,7 @@ impl Address {
             ("side", Some(side_name).filter(|_| *side != SidePanel::default()).map(str::to_owned)),
             ("pid", pid.map(|pid| pid.to_string())),
             ("sel", selection.map(|range| format!("{}-{}", range.start(), range.end()))),
+            ("marks", marks.clone()),
             ("play", self.still.then(|| "0".to_owned())),
         ];
         let known = known.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
@@ -177,7 +181,7 @@ mod tests {
             "",
             "#trace=trace/a%2520b.pscope",
             "#trace=https://example.org/x.pscope&t=1.25s&addr=0x7f0000001000&zoom=12.5&view=walk&side=inspect&pid=42\
-             &sel=0x1000-0x3000&play=0&embed=1",
+             &sel=0x1000-0x3000&marks=AQA-_&play=0&embed=1",
             "#t=12.000001ms&view=time",
         ];
         for text in rows {

@@ -49,16 +49,19 @@ pub enum SidePanel {
     Compare,
     /// The trace as a whole: processes, what was recorded, what is wrong with it.
     Trace,
+    /// The talk that a person makes of it.
+    Talk,
 }
 
 impl SidePanel {
     /// All of them, with the names that the page has for them.
-    pub const ALL: [(&str, Self); 5] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("now", Self::Now),
         ("events", Self::Events),
         ("inspect", Self::Inspect),
         ("compare", Self::Compare),
         ("trace", Self::Trace),
+        ("talk", Self::Talk),
     ];
 }
 
@@ -115,6 +118,10 @@ pub struct App {
     pub time: time::Time,
     /// The stops of the trace.
     pub talk: Talk,
+    /// The markers that a person makes, or edits.
+    pub author: crate::author::Author,
+    /// Talks of other traces.
+    shelf: Vec<authoring::Shelved>,
     /// No motion that nobody asked for.
     pub reduced_motion: bool,
     /// The position before this one, from which the picture changes.
@@ -184,6 +191,8 @@ impl Default for App {
             repeat: None,
             time: time::Time::default(),
             talk: Talk::default(),
+            author: crate::author::Author::default(),
+            shelf: Vec::new(),
             reduced_motion: false,
             came_from: 0,
             since_change: f64::INFINITY,
@@ -214,7 +223,7 @@ impl App {
         self.touched |= msg.is_the_persons();
         self.happens(msg);
         if self.revision != before {
-            self.talk.refresh(self.timeline.as_ref(), self.trace);
+            self.talk_follows();
             self.ask();
         }
     }
@@ -272,7 +281,14 @@ impl App {
             Msg::DismissError => self.error = None,
             Msg::ReducedMotion(on) => self.reduced_motion = on,
             Msg::Meter => self.meter = !self.meter,
-            Msg::CopyLink => self.links += 1,
+            Msg::CopyLink => {
+                self.links += 1;
+                let complete = matches!(self.source, Some(crate::load::From::Url(_)));
+                if complete && !self.author.link_is_too_long() {
+                    self.author.is_safe();
+                }
+            }
+            Msg::Author(msg) => self.author_msg(msg),
             Msg::Events(msg) => self.events_message(msg),
             Msg::Pursue(pursuit) => {
                 self.notice.clear();
@@ -388,6 +404,7 @@ impl App {
         (self.process, self.hover, self.selection) = (None, None, None);
         (self.repeat, self.course) = (None, None);
         self.forget_questions();
+        self.shelve();
         (self.source, self.goal, self.goal_is_near) = (None, None, false);
         self.name = name.to_owned();
         self.jump(self.first_position());
@@ -406,6 +423,7 @@ impl App {
     }
 }
 
+mod authoring;
 mod loading;
 mod panels;
 mod playing;

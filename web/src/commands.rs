@@ -1,6 +1,7 @@
 //! Everything that a person can ask for by name: one table for keys, buttons, the command palette and the help.
 
 use crate::app::{App, SidePanel, StageView};
+use crate::author::Msg as Author;
 use crate::load;
 use crate::msg::Msg;
 use crate::overlay::{self, Kind};
@@ -87,6 +88,8 @@ pub enum Act {
     Send(fn(&App) -> Option<Msg>),
     /// It becomes a message to the picture of the whole trace.
     Time(fn(&App) -> Option<time::Msg>),
+    /// It becomes a message to the talk that is made.
+    Author(fn(&App, Option<u32>) -> Option<Author>),
     /// Only the browser can do it.
     Browser(BrowserAct),
 }
@@ -158,6 +161,9 @@ impl Command {
         match self.act {
             Act::Send(message) => message(app),
             Act::Time(message) => message(app).map(Msg::Time),
+            Act::Author(message) => {
+                app.timeline.as_ref().and_then(|_| message(app, app.author.open)).map(Msg::Author)
+            }
             Act::Browser(_) => None,
         }
     }
@@ -207,6 +213,16 @@ const fn pages(
 ) -> Command {
     let context = Context::Stage(StageView::Pages);
     Command { id, name, group: View, keys, context, act: Act::Send(message) }
+}
+
+/// One of the talk that a person makes: of the state and the marker that is edited.
+const fn author(
+    id: &'static str,
+    name: &'static str,
+    keys: &'static [&'static str],
+    message: fn(&App, Option<u32>) -> Option<Author>,
+) -> Command {
+    Command { id, name, group: Panel, keys, context: Context::Everywhere, act: Act::Author(message) }
 }
 
 use Group::{Find, Page, Panel, Play, View};
@@ -292,6 +308,21 @@ pub static ALL: &[Command] = &[
     }),
     command("side-compare", "Compare: two moments", Panel, &["7"], |_| Some(Msg::Side(SidePanel::Compare))),
     command("side-trace", "Trace: what was recorded", Panel, &["8"], |_| Some(Msg::Side(SidePanel::Trace))),
+    command("side-talk", "Talk: markers with your words", Panel, &["9"], |_| {
+        Some(Msg::Side(SidePanel::Talk))
+    }),
+    author("add-marker", "Marker here", &["Ctrl+m"], |_, _| Some(Author::Add)),
+    author("undo", "Undo", &["Ctrl+z"], |app, _| app.author.can().0.then_some(Author::Undo)),
+    author("redo", "Redo", &["Ctrl+Shift+z", "Ctrl+y"], |app, _| app.author.can().1.then_some(Author::Redo)),
+    author("marker-earlier", "Marker earlier in the talk", &[], |_, open| Some(Author::Move(open?, -1))),
+    author("marker-later", "Marker later in the talk", &[], |_, open| Some(Author::Move(open?, 1))),
+    author("marker-look", "Marker looks where I look", &[], |_, open| Some(Author::Look(open?))),
+    author("marker-away", "Marker looks where the events are", &[], |_, open| Some(Author::LookAway(open?))),
+    author("marker-place", "Marker stands at this moment", &[], |_, open| Some(Author::Place(open?))),
+    author("marker-delete", "Delete the marker", &[], |_, open| Some(Author::Delete(open?))),
+    author("save-copy", "Save a copy of the trace with the talk", &["Ctrl+s"], |app, _| {
+        app.author.copy.is_none().then_some(Author::Save)
+    }),
     command("compare-a", "A is here", Panel, &["a"], |_| compare(compare::Msg::SetA)),
     command("compare-b", "B is here", Panel, &["b"], |_| compare(compare::Msg::SetB)),
     command("compare-reset", "A where the step begins, B moves along", Panel, &[], |_| {

@@ -1,6 +1,7 @@
 //! The browser's side: listeners make messages, one frame loop applies them and writes the page.
 
 mod address;
+mod author;
 mod document;
 mod elements;
 mod events;
@@ -17,6 +18,7 @@ mod panels;
 mod part;
 mod picture;
 mod player;
+mod save;
 mod shell;
 mod theme;
 mod time;

@@ -93,6 +93,8 @@ pub enum Msg {
     Overlay(crate::overlay::Msg),
     /// In the comparison of two moments.
     Compare(crate::compare::Msg),
+    /// In the talk that a person makes.
+    Author(crate::author::Msg),
     /// A command of the table, by its id.
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.

@@ -1,6 +1,7 @@
 //! A panel as blocks of words and numbers: made by plain code, written by `dom/document`, read by tests.
 
 use crate::app::SidePanel;
+use crate::author;
 use crate::events;
 use crate::msg::Msg;
 use crate::palette::Fill;
@@ -19,12 +20,14 @@ pub enum Go {
     Command(&'static str),
     /// To the events with this text in them.
     Find(String),
+    /// To a marker of the talk that is made.
+    Mark(u32),
 }
 
 impl Go {
     /// The names of all attributes.
-    pub const NAMES: [&'static str; 5] =
-        ["data-moment", "data-range", "data-pid", "data-command", "data-find"];
+    pub const NAMES: [&'static str; 6] =
+        ["data-moment", "data-range", "data-pid", "data-command", "data-find", "data-mark"];
 
     /// The attribute's name and value.
     pub fn attribute(&self) -> (&'static str, String) {
@@ -34,6 +37,7 @@ impl Go {
             Self::Process(pid) => ("data-pid", pid.to_string()),
             Self::Command(id) => ("data-command", (*id).to_owned()),
             Self::Find(text) => ("data-find", text.clone()),
+            Self::Mark(id) => ("data-mark", id.to_string()),
         }
     }
 
@@ -46,6 +50,7 @@ impl Go {
                 Self::Range(Range::new(start.parse().ok()?, end.parse().ok()?).ok()?)
             }
             "data-pid" => Self::Process(value.parse().ok()?),
+            "data-mark" => Self::Mark(value.parse().ok()?),
             "data-find" => Self::Find(value.to_owned()),
             "data-command" => Self::Command(crate::commands::by_id(value)?.id),
             _ => return None,
@@ -59,6 +64,7 @@ impl Go {
             Self::Range(range) => vec![Msg::Focus(range.start()), Msg::Select(Some(range))],
             Self::Process(pid) => vec![Msg::Process((pid != 0).then_some(pid))],
             Self::Command(id) => vec![Msg::Run(id)],
+            Self::Mark(id) => vec![Msg::Author(author::Msg::Go(id))],
             Self::Find(text) => vec![
                 Msg::Side(SidePanel::Events),
                 Msg::Events(events::Msg::Clear),
@@ -192,6 +198,7 @@ mod tests {
             Go::Process(9),
             Go::Command("play"),
             Go::Find("<b>".into()),
+            Go::Mark(3),
         ] {
             let (name, value) = go.attribute();
             assert_eq!(Go::parse(name, &value), Some(go.clone()));

@@ -2,6 +2,7 @@
 
 pub mod stops;
 
+use crate::author::{Author, MOST};
 use pagescope_shared::timeline::Timeline;
 use stops::{Stop, stops};
 
@@ -12,18 +13,25 @@ pub struct Talk {
     pub stops: Vec<Stop>,
     /// Changes with every change of them.
     pub revision: u64,
-    /// The trace they are of, and how many steps and markers it was known to have.
-    known: (u64, usize, usize),
+    /// The trace they are of, how many steps and markers it was known to have, and the revision of the markers.
+    known: (u64, usize, usize, u64),
 }
 
 impl Talk {
+    /// Where the last stop in time is.
+    pub fn last(&self) -> usize {
+        self.stops.last().map_or(0, |stop| stop.position)
+    }
+
     /// Brings the stops in line with what is known of the trace.
-    pub fn refresh(&mut self, timeline: Option<&Timeline>, trace: u64) {
-        let Some(timeline) = timeline else { return };
-        let known = (trace, timeline.steps().len(), timeline.markers().len());
+    pub fn refresh(&mut self, timeline: &Timeline, trace: u64, author: &Author) {
+        let known = (trace, timeline.steps().len(), timeline.markers().len(), author.revision);
         if known != self.known {
             self.known = known;
-            self.stops = stops(timeline, timeline.markers());
+            let edited = author.markers();
+            let edited = edited.iter().map(|(mark, marker)| (mark.position, marker, mark.pid));
+            let others = timeline.markers().skip(MOST).map(|(at, marker)| (at, marker, None));
+            self.stops = stops(timeline, edited.chain(others));
             self.revision += 1;
         }
     }

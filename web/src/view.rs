@@ -130,7 +130,7 @@ pub fn view(app: &App) -> View {
         pace: app.pace,
         pace_title: crate::player::pace_text(app.pace, timeline),
         repeat: app.repeat,
-        markers: !timeline.reach().markers().is_empty(),
+        markers: app.author.marks().len() > 0,
     };
     view.title = match &header.lesson {
         Some(lesson) => clipped(&lesson.title, MAX_NAME),
@@ -141,7 +141,7 @@ pub fn view(app: &App) -> View {
     if let Some((i, stop)) = stops::told(stops, timeline.position()).and_then(|i| Some((i, stops.get(i)?))) {
         let kind = if stops.iter().any(|stop| stop.is_step) { "Step" } else { "Marker" };
         view.told = true;
-        view.teller = format!("{kind} {} of {}", i + 1, stops.len());
+        view.teller = format!("{kind} {} of {}", stops::number(stops, i) + 1, stops.len());
         (view.step_title, view.narration) = (stop.title.clone(), stop.text.clone());
         (view.line, view.man) = (stop.line, stop.man.clone());
     } else if let Some(event) = timeline.event() {

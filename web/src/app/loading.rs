@@ -15,7 +15,7 @@ use std::ops::Range;
 /// A slice of work in events is about so many bytes of a trace that is opened.
 const BYTES_AN_EVENT: usize = 8;
 /// How close the camera is at an address that comes without: 32 pages in a row.
-const ZOOM: f64 = 5.0;
+pub(super) const ZOOM: f64 = 5.0;
 /// So many events are replayed at once; a moment that is farther is reached in slices.
 const NEAR: usize = 1_500;
 
@@ -94,6 +94,7 @@ impl App {
             && remote.id == id
         {
             timeline.store().put(offset, bytes);
+            self.author.link_goes_on();
             self.approach_goal(NEAR);
         }
     }
@@ -158,6 +159,7 @@ impl App {
         let begins = job.place.time_ns.is_none();
         self.show_trace(store, &job.from.name(), job.autoplay && begins);
         self.source = Some(job.from);
+        self.unshelve();
         self.go_to(&job.place);
     }
 
@@ -165,6 +167,7 @@ impl App {
     pub(super) fn go_to(&mut self, place: &Place) {
         (self.stage, self.side) = (place.view, place.side);
         (self.process, self.selection) = (place.pid, place.selection);
+        self.take_marks(place.marks.as_deref());
         self.pages.follow();
         self.camera_goal = place.addr.map(|addr| (addr, place.zoom.unwrap_or(ZOOM)));
         if let Some(time_ns) = place.time_ns {
@@ -175,7 +178,7 @@ impl App {
     }
 
     /// The camera goes where an address wants it, once there is something to look at.
-    fn move_camera(&mut self) {
+    pub(super) fn move_camera(&mut self) {
         let Some((addr, zoom)) = self.camera_goal.filter(|_| self.goal.is_none()) else { return };
         if self.timeline.as_ref().is_some_and(|timeline| timeline.world().processes().next().is_some()) {
             // It begins anew with the trace.
@@ -220,6 +223,14 @@ impl App {
             side: self.side,
             pid: self.process,
             selection: self.selection,
+            // What cannot be read stays as it is.
+            marks: match self.author.text() {
+                Some(text) => Some(text.to_owned()),
+                None => {
+                    let kept = |marks: &String| self.author.waits_for_link() || !self.author.wrote(marks);
+                    before.place.marks.clone().filter(kept)
+                }
+            },
         };
         before.with(trace, place)
     }
@@ -238,6 +249,7 @@ impl App {
         let picture = |timeline| self.time.has_work(timeline, self.trace);
         opening
             || self.goal_is_near
+            || self.has_author_work()
             || self.seeks()
             || self.can_explore()
             || self.timeline.as_ref().is_some_and(picture)
@@ -257,6 +269,8 @@ impl App {
             self.open_on(amount.saturating_mul(BYTES_AN_EVENT));
         } else if self.goal_is_near {
             self.approach_goal(amount);
+        } else if self.has_author_work() {
+            self.author_work(amount);
         } else if self.seeks() {
             self.seek_on(amount);
         } else if let Some(timeline) = &mut self.timeline {
@@ -294,13 +308,17 @@ impl App {
         let before = timeline.position();
         let approach = position.map_or(Approach::Waits, |position| timeline.approach(position, most));
         self.goal_is_near = approach == Approach::OnTheWay;
-        if approach == Approach::Arrived {
+        let arrived = approach == Approach::Arrived;
+        if arrived {
             self.goal = None;
         }
         if timeline.position() != before {
             self.came_from = before;
             self.since_change = 0.0;
             self.revision += 1;
+            if arrived && matches!(goal, Goal::Position(_)) {
+                self.arrive();
+            }
         }
         self.move_camera();
     }

@@ -61,6 +61,14 @@ impl App {
         about::refresh(self);
     }
 
+    /// The talk follows the trace, the stops follow the talk.
+    pub(super) fn talk_follows(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        self.author.follow(timeline);
+        self.author.settle();
+        self.talk.refresh(timeline, self.trace, &self.author);
+    }
+
     /// Another trace: what was asked of the old one is forgotten.
     pub(super) fn forget_questions(&mut self) {
         (self.pursuit, self.overlay) = (None, None);

@@ -37,14 +37,16 @@ impl App {
         let target = if self.talk.stops.is_empty() {
             at.saturating_add(1)
         } else {
-            stops::beside(&self.talk.stops, at, false).map_or(timeline.end(), |stop| stop.position)
+            let next = stops::beside(&self.talk.stops, at, false).map(|stop| stop.position);
+            // Behind the last one is the end of the trace, where the talk goes on in time.
+            next.unwrap_or(if at >= self.talk.last() { timeline.end() } else { at })
         };
         self.lead();
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
         self.waited = 0.0;
-        if self.reduced_motion || begins {
+        if self.reduced_motion || begins || target < at {
             self.jump(target);
         } else {
             self.motion = Motion::Towards(target);
@@ -75,14 +77,13 @@ impl App {
 
     /// To the nearest bookmark, if there is one.
     pub(super) fn go_to_marker(&mut self, back: bool) {
-        let Some(timeline) = &self.timeline else { return };
-        let (markers, here) = (timeline.reach().markers(), timeline.position());
+        let (markers, here) = (self.author.marks().map(|mark| mark.position), self.position());
         let found = if back {
-            markers.iter().rev().find(|marker| marker.position < here)
+            markers.filter(|position| *position < here).max()
         } else {
-            markers.iter().find(|marker| marker.position > here)
+            markers.filter(|position| *position > here).min()
         };
-        if let Some(position) = found.map(|marker| marker.position) {
+        if let Some(position) = found {
             self.lead();
             self.jump(position);
         }

@@ -2,6 +2,7 @@
 //! longer than a frame, a slice of it.
 
 use super::address::AddressLine;
+use super::author::Author;
 use super::document::BlockPanel;
 use super::elements::{Elements, Listener, by_id};
 use super::events::Events;
@@ -104,6 +105,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(BlockPanel::new(&document, "inspect", SidePanel::Inspect, inspect::blocks)?),
             Box::new(BlockPanel::new(&document, "compare", SidePanel::Compare, compare::blocks)?),
             Box::new(BlockPanel::new(&document, "trace", SidePanel::Trace, about::blocks)?),
+            Box::new(Author::new(&document, &queue)?),
             Box::new(Overlay::new(&elements, &queue)?),
             Box::new(Voice::new(&document)?),
         ],

@@ -92,7 +92,7 @@ fn drops(
 /// Does what a command does.
 fn run(command: &'static Command, queue: &Queue, e: &Elements) {
     match command.act {
-        Act::Send(_) | Act::Time(_) => queue.send(Msg::Run(command.id)),
+        Act::Send(_) | Act::Time(_) | Act::Author(_) => queue.send(Msg::Run(command.id)),
         Act::Browser(BrowserAct::Open) => opener::show(&e.document),
         Act::Browser(BrowserAct::Theme) => {
             theme::toggle(e);
@@ -118,16 +118,26 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
         return;
     }
     let focus = event.target().and_then(|t| t.dyn_into::<Element>().ok());
-    if !ctrl && focus.is_some_and(|focus| keeps(&focus, &event.key())) {
+    if !ctrl && focus.as_ref().is_some_and(|focus| keeps(focus, &event.key())) {
         return;
     }
     let stage = shown(e, "stage", &StageView::ALL).unwrap_or_default();
     let side = shown(e, "side", &SidePanel::ALL).unwrap_or_default();
     let name = commands::key_name(&event.key(), ctrl, event.shift_key());
+    if focus.is_some_and(|focus| undoes_itself(&focus, &name)) {
+        return;
+    }
     if let Some(command) = commands::by_key(&name, stage, side) {
         event.prevent_default();
         run(command, queue, e);
     }
+}
+
+/// Text that somebody writes is undone where it is written, but for the words of the talk.
+fn undoes_itself(focus: &Element, name: &str) -> bool {
+    matches!(name, "Ctrl+z" | "Ctrl+Shift+z" | "Ctrl+y")
+        && focus.matches("input:not([type=range], [type=checkbox]), textarea").unwrap_or(false)
+        && !focus.matches("[data-field]").unwrap_or(false)
 }
 
 /// Whether a control keeps a key for itself: by what it is, or because it says so (`data-keys`, names with spaces between).

@@ -57,8 +57,8 @@ pub(super) struct Time {
     _listeners: Vec<Listener>,
 }
 
-/// Version of the picture, what part of it, on which pixels, in which theme, and how far the trace was gone through.
-type Drawn = (u64, (f64, f64), Size, Option<String>, usize);
+/// Versions of the picture and of the markers, what part of it, on which pixels, in which theme, and how far the trace was gone through.
+type Drawn = ((u64, u64), (f64, f64), Size, Option<String>, usize);
 /// What is hovered and selected, in which process, on which version of the picture.
 type Marked = (Option<Addr>, Option<Range>, Option<u32>, u64, Size);
 
@@ -180,7 +180,8 @@ impl Time {
         let series = timeline.series().samples();
         // While a trace is gone through, not every step of it is drawn.
         let explored = timeline.explored().saturating_mul(40) / timeline.end().max(1);
-        let now = (app.time.version, app.time.shown(), size, self.theme.clone(), explored);
+        let marked = (app.time.version, app.author.revision);
+        let now = (marked, app.time.shown(), size, self.theme.clone(), explored);
         if self.drawn.as_ref() == Some(&now) {
             return;
         }
@@ -203,7 +204,7 @@ impl Time {
             let _ = self.context.put_image_data(&image, 0.0, 0.0);
         }
         let room = if size.large { 90 } else { 110 };
-        let words = words(&app.time, timeline, &columns, size.width / room);
+        let words = words(&app.time, timeline, &app.author, &columns, size.width / room);
         if words != self.words || self.drawn.as_ref().is_none_or(|drawn| drawn.2 != size) {
             let _ = self.canvas.set_attribute("aria-label", &format!("Address over time. {}", words.caption));
             self.around.show(&words, size, &self.head_on_axis);

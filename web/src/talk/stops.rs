@@ -37,15 +37,27 @@ pub struct Stop {
     pub line: u32,
     /// Where to look, if anywhere special.
     pub addr: Option<Addr>,
+    /// How close: about so many pages in a row.
+    pub row: Option<u64>,
+    /// In which view.
+    pub view: Option<String>,
+    /// In whose memory, where that is not the event's process.
+    pub pid: Option<u32>,
+    /// Its place in the talk: see [`Marker::place`]. A step is told with the marker before it in time.
+    pub place: u32,
 }
 
 /// The stops of a trace, each at another position, by position.
 ///
-/// `markers` are those to be stopped at, each with the position after its event, in any order. One where a step ends
-/// takes its place: its words go first.
-pub fn stops<'a>(timeline: &Timeline, markers: impl Iterator<Item = (usize, &'a Marker)>) -> Vec<Stop> {
+/// `markers` are those to be stopped at, each with the position after its event, in any order, and whose memory it is about.
+/// One where a step ends takes its place: its words go first.
+pub fn stops<'a>(
+    timeline: &Timeline,
+    markers: impl Iterator<Item = (usize, &'a Marker, Option<u32>)>,
+) -> Vec<Stop> {
     let steps = timeline.steps().enumerate().map(|(i, (at, step))| of_step(step, at, timeline.step_end(i)));
-    let mut all: Vec<Stop> = steps.chain(markers.map(|(at, marker)| of_marker(marker, at))).collect();
+    let mut all: Vec<Stop> =
+        steps.chain(markers.map(|(at, marker, pid)| of_marker(marker, at, pid))).collect();
     // Of the same position the steps come first.
     all.sort_by_key(|stop| stop.position);
     all.dedup_by(|later, stop| {
@@ -61,9 +73,18 @@ pub fn stops<'a>(timeline: &Timeline, markers: impl Iterator<Item = (usize, &'a 
                 }
             }
             stop.addr = later.addr.or(stop.addr);
+            (stop.row, stop.view, stop.pid) = (later.row, later.view.take(), later.pid);
+            stop.place = later.place;
         }
         same
     });
+    let mut place = 0;
+    for stop in &mut all {
+        if stop.is_step && stop.place == 0 {
+            stop.place = place;
+        }
+        place = stop.place;
+    }
     all
 }
 
@@ -83,11 +104,11 @@ fn of_step(step: &Step, at: usize, end: usize) -> Stop {
         question,
         man: step.man.iter().take(MAX_MAN).map(|man| clipped(man, MAX_TITLE)).collect(),
         line: step.line,
-        addr: None,
+        ..Stop::default()
     }
 }
 
-fn of_marker(marker: &Marker, position: usize) -> Stop {
+fn of_marker(marker: &Marker, position: usize, pid: Option<u32>) -> Stop {
     Stop {
         from: position,
         position,
@@ -95,6 +116,10 @@ fn of_marker(marker: &Marker, position: usize) -> Stop {
         text: clipped(&marker.text, MAX_TEXT),
         note: clipped(&marker.note, MAX_TEXT),
         addr: marker.addr,
+        row: marker.row,
+        view: marker.view.as_deref().map(|view| clipped(view, 20)),
+        pid,
+        place: marker.place(),
         ..Stop::default()
     }
 }
@@ -112,8 +137,36 @@ pub fn reached(stops: &[Stop], position: usize) -> Option<usize> {
     told(stops, position).or_else(passed)
 }
 
+/// The stops in the order of the talk, by their numbers, where that is not their order in time.
+fn told_out_of_time(stops: &[Stop]) -> Option<Vec<usize>> {
+    if stops.is_sorted_by_key(|stop| stop.place) {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..stops.len()).collect();
+    order.sort_by_key(|at| stops.get(*at).map(|stop| stop.place));
+    Some(order)
+}
+
+/// Which one of the talk a stop is, from 0.
+pub fn number(stops: &[Stop], at: usize) -> usize {
+    told_out_of_time(stops).and_then(|order| order.iter().position(|i| *i == at)).unwrap_or(at)
+}
+
 /// The next stop after a position, or the one before it.
 pub fn beside(stops: &[Stop], position: usize, back: bool) -> Option<&Stop> {
+    if let Some(order) = told_out_of_time(stops) {
+        let Some(at) = reached(stops, position) else {
+            return order.first().filter(|_| !back).and_then(|first| stops.get(*first));
+        };
+        let here = stops.get(at)?;
+        // On the way to it, or from it, it is the one beside.
+        if (here.position > position && !back) || (here.position < position && back) {
+            return Some(here);
+        }
+        let place = order.iter().position(|i| *i == at)?;
+        let next = if back { place.checked_sub(1)? } else { place + 1 };
+        return stops.get(*order.get(next)?);
+    }
     if back {
         stops.iter().rev().find(|stop| stop.position < position)
     } else {
@@ -162,7 +215,7 @@ mod tests {
         ];
         for (words, expected, told_at, reached_at) in rows {
             let timeline = timeline(words);
-            let stops = stops(&timeline, timeline.markers());
+            let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
             let shape: Vec<_> = stops.iter().map(|s| (s.from, s.position, s.is_step)).collect();
             assert_eq!(shape, expected, "{words:?}");
             let letters = |of: fn(&[Stop], usize) -> Option<usize>| -> String {
@@ -189,9 +242,28 @@ mod tests {
     }
 
     #[test]
+    fn a_talk_may_go_back_in_time() {
+        let marker = |order| format!(r#""kind":"marker","title":"m","order":{order}"#);
+        let (third, first, second) = (marker(3), marker(1), marker(2));
+        let timeline = timeline(&[(2, &third), (4, &first), (6, STEP), (8, &second)]);
+        let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
+        let along = |from: usize, back| {
+            let mut at = from;
+            std::iter::from_fn(|| {
+                beside(&stops, at, back).map(|stop| std::mem::replace(&mut at, stop.position)).map(|_| at)
+            })
+            .collect::<Vec<_>>()
+        };
+        // The step, which ends with the trace, is told with the marker before it in time.
+        assert_eq!(along(0, false), [5, 9, 12, 3]);
+        assert_eq!(along(3, true), [12, 9, 5]);
+        assert_eq!((0..4).map(|at| number(&stops, at)).collect::<Vec<_>>(), [3, 0, 1, 2]);
+    }
+
+    #[test]
     fn a_marker_where_a_step_ends_has_the_word() {
         let timeline = timeline(&[(0, STEP), (3, MARKER), (4, STEP)]);
-        let stops = stops(&timeline, timeline.markers());
+        let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
         let first = stops.first().unwrap();
         assert_eq!((first.title.as_str(), first.text.as_str(), first.line), ("a marker", "t", 3));
         assert_eq!(stops.len(), 2);

@@ -4,9 +4,10 @@ use super::Time;
 use super::paint::{Columns, axis_top};
 use super::raster::{COARSE, Mark, STATES, UNMAPPED};
 use super::scale::{Place, TimeScale, duration, ticks, time_text};
+use crate::author::{Author, title_of};
 use crate::format::{count, grouped, size};
 use pagescope_shared::page::PageState;
-use pagescope_shared::timeline::{Marked, Timeline};
+use pagescope_shared::timeline::Timeline;
 
 /// A text at a part of the picture's width or height.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +73,13 @@ pub struct Words {
 const FLAGS: usize = 300;
 
 /// Of what is shown, with room for about so many ticks.
-pub fn words(time: &Time, timeline: &Timeline, columns: &Columns, most_ticks: usize) -> Words {
+pub fn words(
+    time: &Time,
+    timeline: &Timeline,
+    author: &Author,
+    columns: &Columns,
+    most_ticks: usize,
+) -> Words {
     let shown = time.shown();
     let inside = |at: f64| (-0.001..=1.001).contains(&at);
     let cuts =
@@ -94,15 +101,15 @@ pub fn words(time: &Time, timeline: &Timeline, columns: &Columns, most_ticks: us
     let free = |tick: &At| cut_labels.iter().all(|cut| (cut.part - tick.part).abs() > apart * 0.8);
     let ticks = ticks.filter(|t| inside(t.part) && free(t)).collect();
     let reach = timeline.reach();
-    let flag = |marker: bool| {
-        move |marked: &Marked| Flag {
-            part: time.part(time.moment(marked.position, marked.time_ns)),
-            title: marked.title.to_string(),
-            position: marked.position,
-            marker,
-        }
+    let flag = |(position, time_ns, title, marker): (usize, u64, String, bool)| Flag {
+        part: time.part(time.moment(position, time_ns)),
+        title,
+        position,
+        marker,
     };
-    let flags = reach.steps().iter().map(flag(false)).chain(reach.markers().iter().map(flag(true)));
+    let steps = reach.steps().iter().map(|step| (step.position, step.time_ns, step.title.to_string(), false));
+    let markers = author.marks().map(|mark| (mark.position, mark.time_ns, title_of(&mark.marker), true));
+    let flags = steps.chain(markers).map(flag);
     Words {
         ticks,
         cuts: cuts.iter().map(|(from, to, _)| (*from, *to)).collect(),

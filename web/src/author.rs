@@ -1,0 +1,425 @@
+//! A talk made from any trace: markers that a person puts, words, orders and takes away, each of it undone and redone.
+//! The order of the list is the order of the talk.
+
+pub mod copy;
+pub mod link;
+mod words;
+
+pub use words::{Row, Words, words};
+
+use crate::format::clipped;
+use copy::Copy;
+use link::Linked;
+use pagescope_shared::event::Marker;
+use pagescope_shared::timeline::Timeline;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// So many markers can be edited; those behind them in a trace stay as they are.
+pub const MOST: usize = 1000;
+/// So many edits can be undone.
+const UNDONE: usize = 200;
+
+/// A marker, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Another number is another marker.
+    pub id: u32,
+    /// Its moment: so many events of the trace as it was opened lie before it.
+    pub position: usize,
+    /// The time of that moment, in nanoseconds.
+    pub time_ns: u64,
+    /// Whether it is the event before that moment; else it is not in the trace.
+    pub own: bool,
+    /// Whose memory is looked at, where that is not the event's process.
+    pub pid: Option<u32>,
+    /// Its words, and where the camera looks. Its `order` is the list's.
+    pub marker: Marker,
+}
+
+impl Mark {
+    /// Where it stands in a copy of the trace: those of the trace come before those that are put behind the same event.
+    fn stands(&self) -> (usize, bool) {
+        (self.position, !self.own)
+    }
+}
+
+/// What can be written of a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A few words.
+    Title,
+    /// What the audience reads.
+    Text,
+    /// What the speaker may say.
+    Note,
+}
+
+impl Field {
+    /// All of them, with what the page calls them and how long they may be, in characters.
+    pub const ALL: [(Self, &'static str, usize); 3] =
+        [(Self::Title, "title", 200), (Self::Text, "text", 2000), (Self::Note, "note", 2000)];
+
+    /// Its text.
+    pub fn of(self, marker: &Marker) -> &str {
+        match self {
+            Self::Title => &marker.title,
+            Self::Text => &marker.text,
+            Self::Note => &marker.note,
+        }
+    }
+}
+
+/// Where somebody looks: a moment, and what is in sight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Here {
+    /// So many events lie before it.
+    pub position: usize,
+    /// Its time, in nanoseconds.
+    pub time_ns: u64,
+    /// Whose memory.
+    pub pid: Option<u32>,
+    /// Where in it.
+    pub addr: Option<pagescope_shared::addr::Addr>,
+    /// How close: about so many pages in a row.
+    pub row: Option<u64>,
+    /// In which view, where it is not that of the pages.
+    pub view: Option<&'static str>,
+}
+
+/// What a person does to the talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Msg {
+    /// A new marker here.
+    Add,
+    /// This one is edited; or none.
+    Open(Option<u32>),
+    /// To its moment, and its camera.
+    Go(u32),
+    /// Words.
+    Write(u32, Field, String),
+    /// Farther on in the talk, or back.
+    Move(u32, isize),
+    /// It is no more.
+    Delete(u32),
+    /// It looks where one looks now.
+    Look(u32),
+    /// It looks nowhere in particular.
+    LookAway(u32),
+    /// It stands at this moment.
+    Place(u32),
+    /// What was done last is undone.
+    Undo,
+    /// And done again.
+    Redo,
+    /// A copy of the trace with it.
+    Save,
+    /// The copy was handed over.
+    Saved,
+    /// It does not go on.
+    Stop,
+}
+
+type List = Vec<Rc<Mark>>;
+
+/// The talk, and what was done to it.
+#[derive(Debug, Default)]
+pub struct Author {
+    list: List,
+    /// As the trace has it.
+    base: List,
+    /// As it was saved or came.
+    saved: Option<List>,
+    past: VecDeque<List>,
+    future: Vec<List>,
+    /// What was written last, and whether it may go on as one edit.
+    writes: Option<(u32, Field)>,
+    /// The marker that is edited.
+    pub open: Option<u32>,
+    last_id: u32,
+    /// Of an address, on its way.
+    linked: Option<Linked>,
+    /// The trace's markers that are not in the list of an address are none of the talk.
+    only_linked: bool,
+    /// A copy of the trace that is made.
+    pub copy: Option<Copy>,
+    /// Why there is none.
+    pub said: Option<&'static str>,
+    /// How many were added: the latest one's title is to be written.
+    pub added: u32,
+    /// Changes with every change of the list.
+    pub revision: u64,
+    /// The revision that `text` is of.
+    settled: u64,
+    text: Option<String>,
+    too_long: bool,
+    /// What of it stood in the page's address: sums of the texts.
+    written: VecDeque<u64>,
+}
+
+impl Author {
+    /// In the order of the talk.
+    pub fn marks(&self) -> impl ExactSizeIterator<Item = &Mark> {
+        self.list.iter().map(Rc::as_ref)
+    }
+
+    /// One of them.
+    pub fn mark(&self, id: u32) -> Option<&Mark> {
+        self.marks().find(|mark| mark.id == id)
+    }
+
+    /// The markers as a trace has them, by where they stand, each with its position: with an `order` where that is another.
+    pub fn markers(&self) -> Vec<(&Mark, Marker)> {
+        let in_time = self.list.is_sorted_by_key(|mark| mark.stands());
+        let ordered = |(mark, order): (_, u32)| {
+            let mark: &Mark = mark;
+            (mark, Marker { order: (!in_time).then_some(order), ..mark.marker.clone() })
+        };
+        let mut all: Vec<_> = self.marks().zip(1..).map(ordered).collect();
+        all.sort_by_key(|(mark, _)| mark.stands());
+        all
+    }
+
+    /// Whether the talk is another one than the trace's.
+    pub fn is_edited(&self) -> bool {
+        self.list != self.base
+    }
+
+    /// The talk as the page's address has it; none where it is the trace's own, or too long.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// Whether it is too long for that.
+    pub fn link_is_too_long(&self) -> bool {
+        self.too_long
+    }
+
+    /// Whether this is a text of this talk, now or before.
+    pub fn wrote(&self, text: &str) -> bool {
+        self.written.contains(&sum(text))
+    }
+
+    /// Makes the text anew where it has changed.
+    pub fn settle(&mut self) {
+        if std::mem::replace(&mut self.settled, self.revision) == self.revision {
+            return;
+        }
+        let is_base = |mark: &Rc<Mark>| self.base.iter().any(|base| base.id == mark.id && base == mark);
+        let text = self.is_edited().then(|| link::encode(&self.list, |mark| !is_base(mark)));
+        self.too_long = text.as_ref().is_some_and(|text| text.len() > link::MOST_LETTERS);
+        self.text = text.filter(|_| !self.too_long);
+        if let Some(text) = &self.text {
+            self.written.push_back(sum(text));
+            if self.written.len() > 1000 {
+                self.written.pop_front();
+            }
+        }
+    }
+
+    /// Whether something would be lost.
+    pub fn is_unsaved(&self) -> bool {
+        self.list != *self.saved.as_ref().unwrap_or(&self.base)
+    }
+
+    /// It lies somewhere else, too.
+    pub fn is_safe(&mut self) {
+        self.saved = Some(self.list.clone());
+    }
+
+    /// Whether there is something to undo, and to do again.
+    pub fn can(&self) -> (bool, bool) {
+        (!self.past.is_empty(), !self.future.is_empty())
+    }
+
+    /// Takes in the markers of the trace that have been found since, and those of an address.
+    pub fn follow(&mut self, timeline: &Timeline) {
+        let marked = timeline.reach().markers();
+        let known = self.base.len();
+        for ((position, marker), marked) in timeline.markers().zip(marked).take(MOST).skip(known) {
+            self.last_id += 1;
+            let mark = Rc::new(Mark {
+                id: self.last_id,
+                position,
+                time_ns: marked.time_ns,
+                own: true,
+                pid: None,
+                marker: Marker { order: None, ..marker.clone() },
+            });
+            let place = marker.place();
+            put(&mut self.base, &mark, place);
+            if !self.only_linked {
+                let lists = self.past.iter_mut().chain(&mut self.future).chain(&mut self.saved);
+                lists.chain([&mut self.list]).for_each(|list| put(list, &mark, place));
+            }
+            self.revision += 1;
+        }
+    }
+
+    /// Takes a message, `here` being what is shown. Which marker one goes to, if any.
+    pub fn update(&mut self, msg: Msg, here: &Here) -> Option<u32> {
+        match msg {
+            Msg::Add => self.add(here),
+            Msg::Open(id) => self.open = id,
+            Msg::Go(id) => {
+                self.open = Some(id);
+                return Some(id);
+            }
+            Msg::Write(id, field, text) => self.write(id, field, &text),
+            Msg::Move(id, by) => {
+                let at = self.list.iter().position(|mark| mark.id == id)?;
+                let to = at.saturating_add_signed(by).min(self.list.len() - 1);
+                if to != at {
+                    self.edit(|list| {
+                        let mark = list.remove(at);
+                        list.insert(to, mark);
+                    });
+                }
+            }
+            Msg::Delete(id) => {
+                if let Some(at) = self.list.iter().position(|mark| mark.id == id) {
+                    self.edit(|list| drop(list.remove(at)));
+                    let next = self.list.get(at).or(self.list.last()).map(|mark| mark.id);
+                    self.open = self.open.and(next);
+                }
+            }
+            Msg::Look(id) => self.change(id, |mark| look(mark, here)),
+            Msg::LookAway(id) => self.change(id, |mark| {
+                (mark.marker.addr, mark.marker.row, mark.marker.view) = (None, None, None);
+            }),
+            Msg::Place(id) => self.change(id, |mark| {
+                if mark.position != here.position {
+                    (mark.position, mark.time_ns, mark.own) = (here.position, here.time_ns, false);
+                    mark.pid = mark.pid.or(here.pid);
+                }
+            }),
+            Msg::Undo => {
+                let before = self.past.pop_back();
+                self.turn(before, |author, list| author.future.push(list));
+            }
+            Msg::Redo => {
+                let after = self.future.pop();
+                self.turn(after, |author, list| author.past.push_back(list));
+            }
+            Msg::Save => {}
+            Msg::Saved => {
+                self.copy = None;
+                self.is_safe();
+            }
+            Msg::Stop => self.copy = None,
+        }
+        None
+    }
+
+    fn turn(&mut self, to: Option<List>, keep: fn(&mut Self, List)) {
+        let Some(list) = to else { return };
+        // What differs is what is looked at.
+        let differs = list.iter().find(|mark| !self.list.contains(mark)).map(|mark| mark.id);
+        self.open = differs.or(self.open.filter(|id| list.iter().any(|mark| mark.id == *id)));
+        let list = std::mem::replace(&mut self.list, list);
+        keep(self, list);
+        self.writes = None;
+        self.revision += 1;
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut List)) {
+        self.past.push_back(self.list.clone());
+        if self.past.len() > UNDONE {
+            self.past.pop_front();
+        }
+        self.future.clear();
+        self.writes = None;
+        self.said = None;
+        change(&mut self.list);
+        self.revision += 1;
+    }
+
+    /// Changes one marker; nothing where that changes nothing.
+    fn change(&mut self, id: u32, change: impl FnOnce(&mut Mark)) {
+        let Some(at) = self.list.iter().position(|mark| mark.id == id) else { return };
+        let Some(old) = self.list.get(at) else { return };
+        let mut mark = Mark::clone(old);
+        change(&mut mark);
+        if mark != **old {
+            self.edit(|list| {
+                if let Some(place) = list.get_mut(at) {
+                    *place = Rc::new(mark);
+                }
+            });
+        }
+    }
+
+    fn write(&mut self, id: u32, field: Field, text: &str) {
+        let most = Field::ALL.iter().find(|(of, ..)| *of == field).map_or(0, |(.., most)| *most);
+        let text: String = text.chars().take(most).collect();
+        let Some(old) = self.mark(id).map(|mark| field.of(&mark.marker).to_owned()) else { return };
+        // A word is an edit: what goes on with it is none of its own.
+        let new_word = old.ends_with(char::is_whitespace) && text.len() > old.len();
+        let goes_on = self.writes == Some((id, field)) && !new_word;
+        let depth = self.past.len();
+        self.change(id, |mark| {
+            let to = match field {
+                Field::Title => &mut mark.marker.title,
+                Field::Text => &mut mark.marker.text,
+                Field::Note => &mut mark.marker.note,
+            };
+            *to = text;
+        });
+        if goes_on && self.past.len() > depth {
+            self.past.pop_back();
+        }
+        self.writes = Some((id, field));
+    }
+
+    fn add(&mut self, here: &Here) {
+        if self.list.len() >= MOST {
+            self.said = Some("A talk has a thousand markers at most.");
+            return;
+        }
+        (self.last_id, self.added) = (self.last_id + 1, self.added + 1);
+        let mut mark = Mark {
+            id: self.last_id,
+            position: here.position,
+            time_ns: here.time_ns,
+            own: false,
+            pid: here.pid,
+            marker: Marker { title: "Marker".to_owned(), ..Marker::default() },
+        };
+        look(&mut mark, here);
+        self.open = Some(mark.id);
+        self.edit(|list| {
+            let before = list.iter().rposition(|other| other.position <= mark.position);
+            list.insert(before.map_or(0, |at| at + 1), Rc::new(mark));
+        });
+    }
+}
+
+/// The camera as it is now.
+fn look(mark: &mut Mark, here: &Here) {
+    let marker = &mut mark.marker;
+    (marker.addr, marker.row, marker.view) = (here.addr, here.row, here.view.map(str::to_owned));
+    mark.pid = here.pid;
+}
+
+/// Puts a marker of the trace where it stands in the talk that the trace has.
+fn put(list: &mut List, mark: &Rc<Mark>, place: u32) {
+    let mut mark = Rc::clone(mark);
+    Rc::make_mut(&mut mark).marker.order = Some(place).filter(|place| *place > 0);
+    let key = |mark: &Mark| (mark.marker.place(), mark.position);
+    let before = list.iter().rposition(|other| key(other) <= key(&mark));
+    list.insert(before.map_or(0, |at| at + 1), mark);
+}
+
+/// FNV-1a.
+fn sum(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// What a title is called where nothing was written.
+pub fn title_of(marker: &Marker) -> String {
+    if marker.title.trim().is_empty() { "Without a title".to_owned() } else { clipped(&marker.title, 200) }
+}
+
+#[cfg(test)]
+mod tests;
