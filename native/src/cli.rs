@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{lesson, recorder, server, snapshot, trace};
+use crate::{convert, lesson, recorder, server, snapshot, trace};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -45,7 +45,7 @@ enum Command {
     Dump(trace::DumpOptions),
     /// Write a trace in another form
     #[command(after_help = CONVERT_EXAMPLES)]
-    Convert(trace::ConvertOptions),
+    Convert(convert::Options),
     /// Show a trace in the browser, served on 127.0.0.1 until Ctrl-C
     #[command(after_help = OPEN_EXAMPLES)]
     Open(server::Options),
@@ -120,9 +120,11 @@ Examples:
   pagescope dump py.pscope --kind map --kind unmap --json";
 
 const CONVERT_EXAMPLES: &str = "\
-Nothing is lost in either direction.
+Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server and
+without a network.
 
 Examples:
+  pagescope convert py.pscope talk.html      take it along: open talk.html in any browser
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope
   pagescope convert py.pscope - | jq .kind";
@@ -178,7 +180,7 @@ pub(crate) fn run() -> Result<u8> {
         Command::Info(options) => trace::info(&options),
         Command::Check(options) => return trace::check(&options),
         Command::Dump(options) => trace::dump(&options),
-        Command::Convert(options) => trace::convert(&options),
+        Command::Convert(options) => convert::convert(&options),
         Command::Man { dir } => {
             std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
             clap_mangen::generate_to(Cli::command(), &dir)

@@ -8,8 +8,9 @@ mod stage;
 mod troupe;
 mod words;
 
+use crate::output::is_stdout;
 use crate::sys;
-use crate::trace_file::{TraceFile, is_stdout};
+use crate::trace_file::TraceFile;
 use anyhow::{Context, Result, anyhow};
 use play::Play;
 use stage::Stage;

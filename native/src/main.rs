@@ -7,9 +7,12 @@
 compile_error!("pagescope observes the Linux kernel and runs on nothing else");
 
 mod cli;
+mod convert;
 mod lesson;
 #[cfg(feature = "oracle")]
 mod oracle;
+mod output;
+mod page;
 mod proc;
 mod recorder;
 mod server;

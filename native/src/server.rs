@@ -7,12 +7,11 @@ mod answer;
 mod browser;
 mod file;
 mod guard;
-mod page;
 mod trace;
 
+use crate::page::Page;
 use answer::Site;
 use anyhow::{Context, Result};
-use page::Page;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -1,18 +1,16 @@
-//! Traces that were recorded: what is in them, whether they are sound, and in another form.
+//! Traces that were recorded: what is in them, and whether they are sound.
 
 mod check;
-mod convert;
 mod dump;
 mod info;
 mod table;
 mod text;
 
 pub(crate) use check::{Options as CheckOptions, check};
-pub(crate) use convert::{Options as ConvertOptions, convert};
 pub(crate) use dump::{Options as DumpOptions, dump};
 pub(crate) use info::{Options as InfoOptions, info};
 
-use crate::trace_file::is_stdout;
+use crate::output::is_stdout;
 use anyhow::{Context as _, Result};
 use pagescope_shared::event::Event;
 use pagescope_shared::store::Store;
@@ -24,7 +22,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it cannot be read, or is no trace.
-fn open(path: &Path) -> Result<Store> {
+pub(crate) fn open(path: &Path) -> Result<Store> {
     let shown = path.display();
     let read = if is_stdout(path) {
         Store::read(io::stdin().lock())
@@ -37,7 +35,11 @@ fn open(path: &Path) -> Result<Store> {
 }
 
 /// Goes through all events from position `from` on, block by block, until `each` says that it is enough.
-fn events(store: &Store, from: usize, each: &mut dyn FnMut(usize, &Event) -> Result<bool>) -> Result<()> {
+pub(crate) fn events(
+    store: &Store,
+    from: usize,
+    each: &mut dyn FnMut(usize, &Event) -> Result<bool>,
+) -> Result<()> {
     let first = store.block_of(from).unwrap_or(store.block_count());
     for index in first..store.block_count() {
         let Some(block) = store.block(index) else { break };

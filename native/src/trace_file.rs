@@ -1,5 +1,6 @@
 //! A trace on its way to disk: `NAME.incomplete` until it is whole, so that no NAME is ever half a trace.
 
+use crate::output::Output;
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -7,10 +8,8 @@ use pagescope_shared::event::Event;
 use pagescope_shared::header::Header;
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::pscope::{Encoder, Options};
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How old events may become that are compressed together before they are written.
@@ -18,48 +17,28 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where a trace is being written.
 pub(crate) struct TraceFile {
-    to: Box<dyn Write>,
+    to: Output,
     form: Form,
     /// When events were last written.
     written: Instant,
-    /// For messages.
-    name: String,
-    /// From, to: what finishing renames.
-    rename: Option<(PathBuf, PathBuf)>,
-    /// A write failed: what is there is no trace.
-    broken: bool,
 }
 
 impl TraceFile {
     /// Writes to `path` in the form that its name says (`.pscope`, `.jsonl.gz`, anything else is `.jsonl`), or to stdout
-    /// when it is `-`. A device or a pipe is written as it is: nothing there could
-    /// be renamed.
+    /// when it is `-`. What there is of it stays when it is not finished: half a recording is better than none.
     ///
     /// # Errors
     /// When the file cannot be made.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        if is_stdout(path) {
-            let to = Box::new(io::stdout());
-            return Ok(Self::new(to, Form::Lines, "stdout".to_owned(), None));
-        }
-        let name = path.display().to_string();
-        let form = Form::of(&name);
-        // Through symbolic links: the link stays, and what it points to is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let (written, rename) = match fs::metadata(&target) {
-            Ok(found) if found.is_dir() => bail!("cannot write {name}: it is a directory"),
-            Ok(found) if !found.is_file() => (target, None),
-            _ => {
-                let incomplete = with_suffix(&target, ".incomplete");
-                (incomplete.clone(), Some((incomplete, target)))
-            }
-        };
-        let to = File::create(&written).with_context(|| format!("cannot create {}", written.display()))?;
-        Ok(Self::new(Box::new(to), form, name, rename))
+        let mut to = Output::create(path)?;
+        to.keep(true);
+        Ok(Self { to, form: Form::of(&path.to_string_lossy()), written: Instant::now() })
     }
 
-    fn new(to: Box<dyn Write>, form: Form, name: String, rename: Option<(PathBuf, PathBuf)>) -> Self {
-        Self { to, form, written: Instant::now(), name, rename, broken: false }
+    /// Nothing stays when it is not finished: it can be made again.
+    pub(crate) fn all_or_nothing(mut self) -> Self {
+        self.to.keep(false);
+        self
     }
 
     /// Writes what comes first.
@@ -75,8 +54,8 @@ impl TraceFile {
     /// [`Self::keep`].
     pub(crate) fn event(&mut self, event: &Event) -> Result<()> {
         let Form::Blocks(encoder) = &mut self.form else { return self.line(&event_line(event)?) };
-        let Some(encoder) = encoder else { bail!("{} has no header yet", self.name) };
-        encoder.push(event).with_context(|| format!("cannot write {}", self.name))?;
+        let Some(encoder) = encoder else { bail!("{} has no header yet", self.to.name()) };
+        encoder.push(event).with_context(|| format!("cannot write {}", self.to.name()))?;
         let bytes = encoder.take();
         self.put(&bytes)
     }
@@ -102,11 +81,8 @@ impl TraceFile {
     }
 
     /// Forgets that there was to be a trace: nothing happened.
-    pub(crate) fn discard(self) {
-        if let Some((incomplete, _)) = self.rename {
-            // Then an empty one stays.
-            let _ = fs::remove_file(incomplete);
-        }
+    pub(crate) fn discard(mut self) {
+        self.to.keep(false);
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
@@ -118,17 +94,12 @@ impl TraceFile {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let written = self.to.write_all(bytes).and_then(|()| self.to.flush());
-        self.broken |= written.is_err();
-        written.with_context(|| format!("cannot write {}", self.name))
+        self.to.put(bytes)
     }
 
     /// Whether a write has failed, so that there is nothing to finish.
     pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+        self.to.is_broken()
     }
 
     /// The trace is whole: writes what comes last and gives it its name.
@@ -142,11 +113,7 @@ impl TraceFile {
             Form::Lines | Form::Blocks(None) => Vec::new(),
         };
         self.put(&rest)?;
-        if let Some((from, to)) = self.rename {
-            fs::rename(&from, &to)
-                .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
-        }
-        Ok(())
+        self.to.finish()
     }
 }
 
@@ -170,20 +137,10 @@ impl Form {
     }
 }
 
-/// Whether `path` asks for stdout.
-pub(crate) fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == OsStr::new("-")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn each_name_has_its_form() {

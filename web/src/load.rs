@@ -30,7 +30,7 @@ pub fn recordings() -> Vec<Recording> {
     lessons.into_iter().flatten().filter_map(read).collect()
 }
 
-/// What is shown when nothing is asked for.
+/// What is shown when nothing is asked for, where the page has no trace in it.
 pub const GALLERY: &str = "gallery/hello.jsonl";
 /// A larger `.pscope` is read in parts, as it is looked at.
 pub const WHOLE_BYTES: u64 = 4 << 20;
@@ -42,6 +42,9 @@ pub const MAX_BYTES: u64 = 512 << 20;
 pub const AT_ONCE_BYTES: u64 = 128 << 10;
 /// Parts are fetched this far ahead of where the trace has been gone through to.
 pub const AHEAD_BYTES: u64 = 48 << 20;
+
+/// The number of the file that stands in the page itself.
+pub const EMBEDDED: u32 = 0;
 
 /// Where a trace comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,11 @@ impl From {
         }
     }
 
+    /// Whether it stands in the page itself.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::File { key: EMBEDDED, .. })
+    }
+
     /// Whether its name says that it is no `.pscope`.
     pub fn is_text(&self) -> bool {
         let name = self.name().to_lowercase();
@@ -81,6 +89,8 @@ impl From {
 /// What happens while a trace comes. Each belongs to what was asked for by its number; what comes late is left aside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Msg {
+    /// This is what is shown when nothing is asked for.
+    Home(From),
     /// Somebody wants this trace.
     Open {
         /// Where it is.
@@ -135,6 +145,8 @@ pub struct Load {
     pub job: Option<Job>,
     /// The trace that is shown, where it comes by parts.
     pub remote: Option<Remote>,
+    /// What is shown when nothing is asked for; else the first lesson.
+    pub home: Option<From>,
 }
 
 /// A trace that is not shown yet.
@@ -195,6 +207,11 @@ pub struct Progress {
 }
 
 impl Load {
+    /// What is shown when nothing is asked for.
+    pub fn home(&self) -> From {
+        self.home.clone().unwrap_or_else(|| From::Url(GALLERY.to_owned()))
+    }
+
     /// Begins with a trace; what was on its way is forgotten.
     pub fn begin(&mut self, from: From, autoplay: bool, place: Place) {
         self.last += 1;

@@ -1,7 +1,7 @@
 //! What is answered to which address: `/TOKEN/` is the page, `/TOKEN/trace/NAME` the trace, and nothing else is there.
 
-use super::page::{Found, Page};
 use super::{file, guard};
+use crate::page::{Found, Page};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};

@@ -91,7 +91,7 @@ fn program(variable: &str, name: &str) -> PathBuf {
 }
 
 impl Browser {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new(program("PAGESCOPE_CHROMEDRIVER", "chromedriver"))
             .arg(format!("--port={port}"))
@@ -104,7 +104,7 @@ impl Browser {
         let flags = "--headless --no-sandbox --enable-unsafe-swiftshader --disable-quic --no-first-run \
              --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
              --disable-dev-shm-usage --force-device-scale-factor=1";
-        args.extend(flags.split_whitespace().map(str::to_owned));
+        args.extend(flags.split_whitespace().chain(more.iter().copied()).map(str::to_owned));
         let mut options = json!({ "args": args });
         if let Some(chrome) = std::env::var_os("PAGESCOPE_CHROME") {
             options["binary"] = json!(chrome.to_string_lossy());

@@ -6,6 +6,7 @@
 // Tests fail by panicking; clippy knows that of `#[test]` functions only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alone;
 mod browser;
 mod hostile;
 mod long;
@@ -33,13 +34,20 @@ const PRIVATE: [u8; 3] = hex("1372b2");
 const PRIVATE_DARK: [u8; 3] = hex("27ace3");
 const UNTOUCHED: [u8; 3] = hex("62656b");
 
-/// One browser for all: starting one costs more than the checks.
+/// One browser for all: starting one costs more than the checks. But for the file that stands alone: there is no network
+/// for it at all.
 #[tokio::test]
 async fn the_page_shows_what_the_kernel_did() {
+    let browser = Browser::start(&[]).await;
     let served = Served::hello();
-    let browser = Browser::start().await;
-    // The browser is closed before a failure is told.
-    let outcome = tokio::time::timeout(Duration::from_secs(200), checks(&browser, &served)).await;
+    end(browser, async |browser: &Browser| checks(browser, &served).await).await;
+    let no_network = ["--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>"];
+    end(Browser::start(&no_network).await, alone::one_file_without_a_network).await;
+}
+
+/// The browser is closed before a failure is told.
+async fn end(browser: Browser, checks: impl AsyncFnOnce(&Browser) -> Outcome) {
+    let outcome = tokio::time::timeout(Duration::from_secs(200), checks(&browser)).await;
     let log = browser.console_errors();
     browser.stop().await;
     outcome.expect("the browser checks take too long").expect("a command of the browser failed");

@@ -31,6 +31,7 @@ pub enum Goal {
 impl App {
     pub(super) fn load_msg(&mut self, msg: Msg) {
         match msg {
+            Msg::Home(from) => self.load.home = Some(from),
             Msg::Open { from, autoplay, place } => {
                 self.loading = Some(from.name());
                 self.load.begin(from, autoplay, place);
@@ -192,14 +193,14 @@ impl App {
     pub(super) fn address(&mut self, address: Address) {
         let same = match (&address.trace, &self.source) {
             (Some(trace), Some(From::Url(url))) => trace == url,
-            (None, Some(From::Url(url))) => url == GALLERY,
             (None, Some(From::File { .. })) => true,
+            (None, Some(shown)) => *shown == self.load.home(),
             _ => false,
         };
         if same && self.load.job.is_none() && self.timeline.is_some() {
             return self.go_to(&address.place);
         }
-        let from = From::Url(address.trace.unwrap_or_else(|| GALLERY.to_owned()));
+        let from = address.trace.map_or_else(|| self.load.home(), From::Url);
         self.load_msg(Msg::Open { from, autoplay: !address.still, place: address.place });
     }
 

@@ -78,7 +78,8 @@ impl AddressLine {
         let now = app.address_now(&self.written);
         self.write(now.clone(), false);
         self.now = now;
-        let is_file = matches!(app.source, Some(From::File { .. }));
+        let is_file =
+            app.source.as_ref().is_some_and(|from| matches!(from, From::File { .. }) && !from.is_embedded());
         let said = self.said.clone();
         said.set_text_content(None);
         spawn_local(async move {

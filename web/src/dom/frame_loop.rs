@@ -19,7 +19,7 @@ use crate::app::{App, SidePanel};
 use crate::meter::Meter;
 use crate::msg::Msg;
 use crate::view::{View, view};
-use crate::{about, compare, inspect};
+use crate::{about, compare, inspect, load};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -87,6 +87,10 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
     let elements = Rc::new(elements);
     let document = elements.document.clone();
     let files = Files::default();
+    let embedded = files.embedded(&document);
+    if let Some(from) = &embedded {
+        queue.send(Msg::Load(load::Msg::Home(from.clone())));
+    }
     let listeners = input::listen(&elements, &queue, &files)?;
     let mut page = Page {
         app: App::default(),
@@ -100,7 +104,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(PagesInput::new(&document, &queue)?),
             Box::new(Bar::new(&document)?),
             Box::new(AddressLine::new(&document, &queue)?),
-            Box::new(Opener::new(&document, &queue, &files)?),
+            Box::new(Opener::new(&document, &queue, &files, embedded)?),
             Box::new(Events::new(&document, &queue)?),
             Box::new(BlockPanel::new(&document, "inspect", SidePanel::Inspect, inspect::blocks)?),
             Box::new(BlockPanel::new(&document, "compare", SidePanel::Compare, compare::blocks)?),

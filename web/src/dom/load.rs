@@ -7,11 +7,12 @@ use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use crate::address::Place;
 use crate::app::App;
-use crate::load::{self, END_BYTES, From, Progress, Wish, wants_parts};
+use crate::load::{self, EMBEDDED, END_BYTES, From, Progress, Wish, wants_parts};
 use crate::msg::Msg;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, File, HtmlElement};
 
@@ -30,10 +31,9 @@ impl Files {
     /// Opens a file.
     pub(super) fn open(&self, queue: &Queue, file: File) {
         let mut files = self.0.borrow_mut();
-        let key = files.last().map_or(1, |(last, _)| last + 1);
+        let key = files.last().map_or(EMBEDDED, |(last, _)| *last) + 1;
         // The one that is shown, and the one that comes in its place.
-        let keep = files.len().saturating_sub(1);
-        files.drain(..keep);
+        files.retain(|(old, _)| *old == EMBEDDED || old + 1 == key);
         let (name, bytes) = (file.name(), fetch::whole(file.size()));
         files.push((key, file));
         queue.send(Msg::Load(load::Msg::Open {
@@ -41,6 +41,15 @@ impl Files {
             autoplay: true,
             place: Place::default(),
         }));
+    }
+
+    /// The trace that stands in the page, where there is one: `pagescope convert` puts it there.
+    pub(super) fn embedded(&self, document: &Document) -> Option<From> {
+        let element = document.get_element_by_id("embedded-trace")?;
+        let file: File = js_sys::Reflect::get(&element, &"file".into()).ok()?.dyn_into().ok()?;
+        let (name, bytes) = (file.name(), fetch::whole(file.size()));
+        self.0.borrow_mut().push((EMBEDDED, file));
+        Some(From::File { key: EMBEDDED, name, bytes })
     }
 
     fn get(&self, key: u32) -> Option<File> {

@@ -5,7 +5,7 @@ use super::frame_loop::Queue;
 use super::load::Files;
 use super::part::{Frame, Part};
 use crate::address::Place;
-use crate::load::{self, From, recordings};
+use crate::load::{self, From, Recording, recordings};
 use crate::msg::Msg;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlDialogElement, HtmlElement, HtmlInputElement};
@@ -33,10 +33,24 @@ pub(super) fn is_open(document: &Document) -> bool {
 }
 
 impl Opener {
-    pub(super) fn new(document: &Document, queue: &Queue, files: &Files) -> Result<Self, String> {
+    /// A page with a trace in it stands alone: the recordings are not there.
+    pub(super) fn new(
+        document: &Document,
+        queue: &Queue,
+        files: &Files,
+        embedded: Option<From>,
+    ) -> Result<Self, String> {
         let dialog: HtmlDialogElement = by_id(document, "opener")?;
         let list: Element = by_id(document, "opener-list")?;
-        for recording in recordings() {
+        let offered = match &embedded {
+            Some(from) => vec![Recording {
+                url: String::new(),
+                title: from.name(),
+                about: "The trace that stands in this page".to_owned(),
+            }],
+            None => recordings(),
+        };
+        for recording in offered {
             let item = make(document, "li", "", "").and_then(|item| {
                 let button = make(document, "button", "", "")?;
                 button.set_attribute("type", "button").ok()?;
@@ -52,7 +66,9 @@ impl Opener {
             let (queue, dialog) = (queue.clone(), dialog.clone());
             move |url: &str| {
                 dialog.close();
-                let (from, place) = (From::Url(url.to_owned()), Place::default());
+                let home = embedded.clone().filter(|_| url.is_empty());
+                let from = home.unwrap_or_else(|| From::Url(url.to_owned()));
+                let place = Place::default();
                 queue.send(Msg::Load(load::Msg::Open { from, autoplay: true, place }));
             }
         };

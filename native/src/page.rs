@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Where the page's files are.
 #[derive(Debug)]
-pub(super) enum Page {
+pub(crate) enum Page {
     /// In the program.
     #[cfg(feature = "page")]
     Embedded,
@@ -15,9 +15,9 @@ pub(super) enum Page {
 }
 
 /// One file of the page.
-pub(super) struct Found {
-    pub(super) bytes: Cow<'static, [u8]>,
-    pub(super) media_type: &'static str,
+pub(crate) struct Found {
+    pub(crate) bytes: Cow<'static, [u8]>,
+    pub(crate) media_type: &'static str,
 }
 
 #[cfg(feature = "page")]
@@ -30,7 +30,7 @@ impl Page {
     ///
     /// # Errors
     /// When there is none.
-    pub(super) fn find(folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn find(folder: Option<&Path>) -> Result<Self> {
         let Some(folder) = folder else { return Self::embedded() };
         let shown = folder.display();
         let found =
@@ -54,7 +54,7 @@ impl Page {
     }
 
     /// The file at `path`, relative to the page.
-    pub(super) fn file(&self, path: &str) -> Option<Found> {
+    pub(crate) fn file(&self, path: &str) -> Option<Found> {
         let bytes = match self {
             #[cfg(feature = "page")]
             Self::Embedded => Files::get(path)?.data,

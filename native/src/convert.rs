@@ -1,0 +1,123 @@
+//! A trace in another form.
+
+mod html;
+mod inline;
+mod traces;
+
+use crate::output::is_stdout;
+use crate::trace::{events, open};
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use pagescope_shared::event::Event;
+use pagescope_shared::format::count;
+use pagescope_shared::store::Store;
+use std::path::{Path, PathBuf};
+
+/// From what to what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The trace to read, in any form; `-` for stdin
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html; `-` for stdout, as .jsonl
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// .html: take the page from this folder instead of the one inside the program
+    #[arg(long, value_name = "DIR")]
+    page: Option<PathBuf>,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Another form of the trace, as [`crate::trace_file`] has them.
+    Trace,
+    /// One page with the trace in it.
+    Html,
+}
+
+const FORMS: [(&str, Form); 4] =
+    [(".pscope", Form::Trace), (".jsonl", Form::Trace), (".jsonl.gz", Form::Trace), (".html", Form::Html)];
+
+impl Form {
+    fn of(path: &Path) -> Result<Self> {
+        if is_stdout(path) {
+            return Ok(Self::Trace);
+        }
+        let name = path.to_string_lossy();
+        if let Some((_, form)) = FORMS.iter().find(|(end, _)| name.ends_with(end)) {
+            return Ok(*form);
+        }
+        let ends = FORMS.map(|(end, _)| end).join(", ");
+        bail!("{name} does not say which form to write: its name must end in one of {ends}")
+    }
+}
+
+/// Writes a trace anew. What could not be read is told, and the rest is written.
+///
+/// # Errors
+/// When the one cannot be read or the other not written. Then nothing of it stays.
+pub(crate) fn convert(options: &Options) -> Result<()> {
+    let Options { input, output, page } = options;
+    let form = Form::of(output)?;
+    if form != Form::Html && page.is_some() {
+        bail!("--page is for .html only");
+    }
+    if is_same(input, output) {
+        bail!("{} is what is read: write to another file, and rename it afterwards", output.display());
+    }
+    let source = Source { name: trace_name(input), store: open(input)? };
+    match form {
+        Form::Trace => traces::write(&source, output)?,
+        Form::Html => html::write(&source, output, page.as_deref())?,
+    }
+    let problems = source.store.problems();
+    if let Some(first) = problems.first() {
+        let number = u64::try_from(problems.len()).unwrap_or(u64::MAX);
+        eprintln!(
+            "warning: {} in {}; everything else was written. The first: {first}",
+            count(number, "problem", "problems"),
+            input.display()
+        );
+    }
+    Ok(())
+}
+
+/// What is converted.
+struct Source {
+    /// What to call the trace: its file's name without what says the form.
+    name: String,
+    store: Store,
+}
+
+impl Source {
+    /// Goes through all events, and shows how far it is where stderr is a terminal.
+    fn each(&self, mut each: impl FnMut(&Event) -> Result<()>) -> Result<()> {
+        let all = u64::try_from(self.store.len()).unwrap_or(u64::MAX);
+        let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events, {eta} left")?;
+        let progress = ProgressBar::new(all).with_style(style);
+        events(&self.store, 0, &mut |at, event| {
+            each(event)?;
+            if at % 4096 == 0 {
+                progress.set_position(u64::try_from(at).unwrap_or(u64::MAX));
+            }
+            Ok(true)
+        })?;
+        progress.finish_and_clear();
+        Ok(())
+    }
+}
+
+fn trace_name(path: &Path) -> String {
+    if is_stdout(path) {
+        return "trace".to_owned();
+    }
+    let name = path.file_name().map_or_else(|| "trace".into(), |name| name.to_string_lossy());
+    let end = [".jsonl.gz", ".jsonl", ".pscope"].iter().find_map(|end| name.strip_suffix(end));
+    end.filter(|rest| !rest.is_empty()).unwrap_or(&name).to_owned()
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    !is_stdout(a) && real(a).is_some_and(|a| Some(a) == real(b))
+}
