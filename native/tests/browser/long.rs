@@ -21,8 +21,8 @@ fn served() -> Served {
     let mut encoder = Encoder::new(&header(), options).unwrap();
     server(EVENTS, |mut event| {
         if event.seq == NEEDLE {
-            let (title, text, note) = ("haystack needle".to_owned(), String::new(), String::new());
-            event.kind = EventKind::Marker(Box::new(Marker { title, text, note, addr: None }));
+            let title = "haystack needle".to_owned();
+            event.kind = EventKind::Marker(Box::new(Marker { title, ..Marker::default() }));
         }
         encoder.push(&event).unwrap();
     });
