@@ -96,10 +96,7 @@ fn launch(options: &Options) -> Result<u8> {
         options.command.iter().map(|arg| CString::new(arg.as_bytes())).collect();
     let argv = argv.context("an argument with a zero byte")?;
 
-    // Those who may need not give up what setuid programs get. (A program that is traced does not get it anyway.)
-    let privileged = rustix::process::geteuid().is_root();
-    let mut child =
-        spawn_suspended(&argv, &filter::program(), privileged).context("cannot start a process")?;
+    let mut child = spawn_suspended(&argv, &filter::program()).context("cannot start a process")?;
     sys::begin_early();
     let chosen = Chosen::pick(options.backend, &[child.pid], true)?;
     let stops = chosen.stops();

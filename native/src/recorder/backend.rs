@@ -40,9 +40,15 @@ impl Chosen {
                     let source = Source::Calls(Box::new(Calls::of(rings)));
                     return Ok(Self { source, name: "perf", lacks });
                 }
-                Err(why) if asked == Backend::Perf => return Err(why).context(advice()),
-                Err(why) => lacks
-                    .push(format!("no tracepoints, so the program is stopped at its calls: {}", told(&why))),
+                Err(why) if asked == Backend::Perf => {
+                    return Err(why).context(format!(
+                        "--backend perf: the kernel's tracepoints cannot be had; {ADVICE}"
+                    ));
+                }
+                Err(why) => lacks.push(format!(
+                    "no tracepoints, so the program is stopped at its calls: {}; {ADVICE}",
+                    told(&why)
+                )),
             }
         }
         let source = match FaultRings::open(threads, from_exec) {
@@ -71,13 +77,11 @@ impl Chosen {
 
 fn told(why: &io::Error) -> String {
     match why.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => "they take root here".to_owned(),
+        Some(libc::EACCES | libc::EPERM) => "they are not allowed".to_owned(),
         Some(libc::ENOENT) => "this kernel has none".to_owned(),
         _ => why.to_string(),
     }
 }
 
-fn advice() -> &'static str {
-    "--backend perf: the kernel's tracepoints cannot be had; they take root (or CAP_PERFMON and a tracefs that may be read: \
-     mount -t tracefs nodev /sys/kernel/tracing)"
-}
+const ADVICE: &str = "they take root, or CAP_PERFMON and a tracefs that may be read, such as after: mount -t tracefs -o \
+                      gid=GROUP,mode=750 nodev /sys/kernel/tracing";

@@ -35,11 +35,7 @@ impl Suspended {
 ///
 /// # Errors
 /// When there can be no more processes or descriptors.
-pub(crate) fn spawn_suspended(
-    argv: &[CString],
-    filter: &[Instruction],
-    keeps_privileges: bool,
-) -> io::Result<Suspended> {
+pub(crate) fn spawn_suspended(argv: &[CString], filter: &[Instruction]) -> io::Result<Suspended> {
     let (wait, go) = pipe()?;
     let (failed, tell) = pipe()?;
     let program = libc::sock_fprog {
@@ -65,12 +61,12 @@ pub(crate) fn spawn_suspended(
         // Rust ignores it, and who ignores a signal passes that on.
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         if libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1) == 1 {
-            let filtered = byte != 0;
-            if filtered && !keeps_privileges {
-                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-            }
             let filter = &raw const program;
-            if !filtered || libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, filter) == 0 {
+            let install = || libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, filter) == 0;
+            // Without CAP_SYS_ADMIN it takes giving up what set-user-ID programs get: those who may need not. (Who is traced
+            // does not get it anyway.)
+            if byte == 0 || install() || libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install()
+            {
                 libc::execvp(pointers[0], pointers.as_ptr());
             }
             let code = *libc::__errno_location();

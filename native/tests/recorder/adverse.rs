@@ -2,7 +2,10 @@
 
 use crate::recorded::{Recorded, backends, pagescope, program};
 use pagescope_shared::event::EventKind;
+use pagescope_shared::header::Capability;
+use pagescope_shared::page::PageState::Private;
 use pagescope_shared::trace::read;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -173,7 +176,7 @@ fn what_was_lost_is_told_and_looked_up() {
     let trace = read(&std::fs::read(&file).unwrap()).unwrap();
     // In the end all is known again.
     let recorded = Recorded { output, trace };
-    assert_eq!(recorded.pages(&[pagescope_shared::page::PageState::Private]), vec![7]);
+    assert_eq!(recorded.pages(&[Private]), vec![7]);
     assert!(pagescope(&["check", file.to_str().unwrap()]).status.success());
 }
 
@@ -223,4 +226,39 @@ fn a_quiet_programs_beginning_is_written_within_a_second() {
 fn without_looking_in_between_the_ends_are_looked_at() {
     let recorded = Recorded::with(&["--observe", "off", "--backend", "ptrace"], &[program(), "read-only"]);
     assert_eq!(recorded.is_sound().pages(&[pagescope_shared::page::PageState::ZeroPage]), vec![2048]);
+}
+
+/// As where `perf_event_paranoid` forbids it, or a container does.
+#[test]
+fn without_perf_events_calls_and_states_are_recorded() {
+    let rules = [(libc::SYS_perf_event_open, Vec::new())].into();
+    let refused = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, arch).unwrap();
+    let filter: BpfProgram = filter.try_into().unwrap();
+    // The filter is this thread's, and what it starts inherits it.
+    let recorded = std::thread::spawn(move || {
+        seccompiler::apply_filter(&filter).unwrap();
+        Recorded::with(&[], &[program(), "none-then-write"])
+    });
+    let recorded = recorded.join().unwrap();
+    assert_eq!(recorded.is_sound().pages(&[Private]), vec![2048]);
+    assert_eq!(recorded.mappings(), vec![("rw-p".to_owned(), 2048)]);
+    assert!(!recorded.trace.header.capabilities.contains(&Capability::Faults));
+    let said = String::from_utf8_lossy(&recorded.output.stderr).into_owned();
+    assert!(said.contains("no page faults, only what they led to: they are not allowed"), "{said}");
+}
+
+#[test]
+fn root_without_some_rights_is_enough() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not tried: it takes root to be root without some rights");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut less = Command::new("setpriv");
+    less.args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--", env!("CARGO_BIN_EXE_pagescope")]);
+    less.args(["record", "--backend", "ptrace", "-o"]).arg(dir.path().join("x.pscope"));
+    let output = less.args(["--", "sh", "-c", "exit 3"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
 }
