@@ -70,9 +70,8 @@ pub(crate) struct Options {
     command: Vec<OsString>,
 }
 
-/// How often what waits is written even if nothing happens, in milliseconds. Half a ring of page faults must not fill in
-/// that time.
-const TICK_MS: i64 = 50;
+/// How often what waits is written even if nothing happens. Half a ring of page faults must not fill in that time.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Records a program from its first instruction to its end, or one that runs for a while. Returns the code to exit with:
 /// the program's own.
@@ -150,7 +149,7 @@ fn session(options: &Options, output: &Path, command: Vec<String>, chosen: Chose
     let mut session = Session::new(TraceFile::create(output)?, &header)?;
     chosen.source.interrupt_when_full().context("cannot start a thread")?;
     session.listen_to(chosen.source);
-    signals::wake_up(TICK_MS);
+    signals::wake_up(options.observe.tick(TICK));
     Ok(session)
 }
 

@@ -70,6 +70,14 @@ impl Observer {
         self.shows_frames
     }
 
+    /// Whether the memory that is looked at is still there: where its process has ended or become another program,
+    /// nothing that was read since can be told from memory that is empty or unknown.
+    pub(crate) fn is_there(&self) -> bool {
+        let first = Range::from_len(Addr(0), self.page_size.bytes());
+        let entry = first.ok().and_then(|first| read_entries(&self.pagemap, first, self.page_size).ok());
+        entry.is_some_and(|entry| !entry.is_empty())
+    }
+
     /// The states of all pages of `mapping`.
     ///
     /// # Errors

@@ -23,22 +23,37 @@ impl Eyes {
         Self { own: Observer::of_this_process(page_size).ok(), open: HashMap::new(), frames }
     }
 
-    /// Tells the states of all pages of these mappings, piece by piece by address.
-    pub(super) fn look(&mut self, pid: u32, mappings: &[Mapping], to: &mut dyn FnMut(Observed)) {
+    /// Finds the states of all pages of these mappings, piece by piece by address, and makes of each what is to be told.
+    /// Nothing is found of a process whose memory is gone by then.
+    pub(super) fn look<T>(
+        &mut self,
+        pid: u32,
+        mappings: &[Mapping],
+        told: impl Fn(Observed) -> Vec<T>,
+    ) -> Vec<T> {
         let ours = mappings.partition_point(|m| m.range.end() <= KERNEL_HALF);
         let mappings = mappings.get(..ours).unwrap_or_default();
-        if !self.open.contains_key(&pid)
-            && let Some(Ok(observer)) = self.own.as_ref().map(|own| own.of(pid))
-        {
+        let frames = self.frames;
+        let Some(observer) = self.observer(pid) else { return Vec::new() };
+        let mut found = Vec::new();
+        let seen = observer.observe_each(mappings, frames, &mut |observed| found.extend(told(observed)));
+        if seen.is_ok() && observer.is_there() { found } else { Vec::new() }
+    }
+
+    /// Whether what was just read of a process was still its own, as far as can be seen.
+    pub(super) fn is_there(&mut self, pid: u32) -> bool {
+        self.observer(pid).is_none_or(Observer::is_there)
+    }
+
+    fn observer(&mut self, pid: u32) -> Option<&Observer> {
+        if !self.open.contains_key(&pid) {
+            let observer = self.own.as_ref()?.of(pid).ok()?;
             if self.open.len() >= MOST {
                 self.open.clear();
             }
             self.open.insert(pid, observer);
         }
-        if let Some(observer) = self.open.get(&pid) {
-            // A process that ends meanwhile has nothing to see.
-            let _ = observer.observe_each(mappings, self.frames, to);
-        }
+        self.open.get(&pid)
     }
 
     /// A process has got other memory, or has ended.

@@ -15,6 +15,16 @@ pub(crate) enum Every {
     Fixed(Duration),
 }
 
+impl Every {
+    /// `longest`, or what is needed to look this often, whichever is shorter; one millisecond at least.
+    pub(super) fn tick(self, longest: Duration) -> Duration {
+        match self {
+            Self::Fixed(period) => period.clamp(Duration::from_millis(1), longest),
+            _ => longest,
+        }
+    }
+}
+
 impl FromStr for Every {
     type Err = anyhow::Error;
 
@@ -79,7 +89,11 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) fn new(every: Every) -> Self {
         let now = Instant::now();
-        Self { every, due: now + AT_LEAST, waiting: Vec::new(), compare: now + AT_LEAST, paid_off: now }
+        let first = match every {
+            Every::Fixed(period) => period.min(AT_LEAST),
+            _ => AT_LEAST,
+        };
+        Self { every, due: now + first, waiting: Vec::new(), compare: now + AT_LEAST, paid_off: now }
     }
 
     /// Whether pages are looked at while the program runs.

@@ -1,6 +1,7 @@
 //! Signals that wake the recorder while it waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -16,11 +17,11 @@ extern "C" fn wake(signal: i32) {
 }
 
 /// From now on the keyboard's signals, which the program gets too, and those that say that something is to be done only
-/// interrupt waiting; one of them comes every `tick_ms` milliseconds. A program that is started gets them as ever.
-pub(crate) fn wake_up(tick_ms: i64) {
+/// interrupt waiting; one of them comes every `tick`, which is less than a second. A program that is started gets them as ever.
+pub(crate) fn wake_up(tick: Duration) {
     const ALL: [i32; 7] =
         [libc::SIGIO, libc::SIGALRM, libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP];
-    let tick = libc::timeval { tv_sec: 0, tv_usec: tick_ms * 1000 };
+    let tick = libc::timeval { tv_sec: 0, tv_usec: tick.subsec_micros().into() };
     let timer = libc::itimerval { it_interval: tick, it_value: tick };
     // SAFETY: an all-zero action is one, with no flags: calls are interrupted. The handler only stores an atomic.
     unsafe {

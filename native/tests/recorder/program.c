@@ -75,6 +75,17 @@ static void storm(long times) {
     }
 }
 
+// How many pages are swapped out, as the kernel says: see proc_pid_pagemap(5).
+static size_t swapped(const char *at, size_t pages) {
+    uint64_t entries[64];
+    FILE *pagemap = fopen("/proc/self/pagemap", "r");
+    fseek(pagemap, (long)((uintptr_t)at / PAGE * 8), SEEK_SET);
+    size_t got = fread(entries, 8, pages, pagemap), count = 0;
+    fclose(pagemap);
+    for (size_t i = 0; i < got; i++) count += entries[i] >> 62 & 1;
+    return count;
+}
+
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     long number = argc > 2 ? atol(argv[2]) : 0;
@@ -103,6 +114,16 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < 8 * MIB; i += PAGE) sum += at[i];
         if (sum) return 1;
         told(at, 8 * MIB);
+    } else if (!strcmp(name, "swap")) {
+        char *at = map(64 * PAGE, PROT_READ | PROT_WRITE);
+        madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < 64 * PAGE; i++) at[i] = (char)(i * i >> 7);
+        told(at, 64 * PAGE);
+        madvise(at, 64 * PAGE, MADV_PAGEOUT);
+        printf("%zu\n", swapped(at, 64));
+        usleep(200000);
+        touch(at, 32);
+        printf("%zu\n", swapped(at, 64));
     } else if (!strcmp(name, "odd-lengths")) {
         char *at = map(3 * PAGE + 5, PROT_READ | PROT_WRITE);
         touch(at, 4);

@@ -1,8 +1,10 @@
 //! What the program does to its memory, and what other programs do.
 
 use crate::recorded::{Recorded, backends, program};
-use pagescope_shared::event::{EventKind, Exit};
-use pagescope_shared::page::PageState::{CopyPending, FileClean, FileDirty, Private, Unknown, ZeroPage};
+use pagescope_shared::event::{Advice, EventKind, Exit};
+use pagescope_shared::page::PageState::{
+    CopyPending, FileClean, FileDirty, Private, Swapped, Unknown, ZeroPage,
+};
 
 fn each(args: &[&str], check: impl Fn(&Recorded)) {
     for backend in backends() {
@@ -48,6 +50,33 @@ fn a_call_that_fails_changes_nothing() {
 #[test]
 fn what_is_only_read_is_the_page_of_zeroes() {
     each(&["read-only"], |r| assert_eq!(r.pages(&[ZeroPage]), vec![2048]));
+}
+
+#[test]
+fn swapped_out_and_back() {
+    if std::fs::read_to_string("/proc/swaps").unwrap_or_default().lines().count() < 2 {
+        eprintln!("not tried: there is no swap here (a device of /sys/block/zram0 would do)");
+        return;
+    }
+    for backend in backends() {
+        let options = ["--backend", backend, "--observe", "20ms"];
+        let r = Recorded::with(&options, &[program(), "swap"]);
+        // The kernel's own counts, of 64 pages: after they were to go, and after the first 32 were written again.
+        let counts: Vec<u64> = r.stdout().lines().skip(1).map(|line| line.parse().unwrap()).collect();
+        let mut gone = false;
+        let world = r.is_sound().world_before(|_, kind| {
+            gone |= matches!(kind, EventKind::Advise(advise) if advise.advice == Advice::PageOut);
+            gone && matches!(kind, EventKind::Fault(fault) if r.told().contains(fault.addr))
+        });
+        let all = world.space(r.pid()).unwrap().runs(r.told());
+        let out: u64 =
+            all.filter(|(_, page)| page.state == Swapped).map(|(range, _)| range.bytes() / 4096).sum();
+        assert_eq!(
+            (out, r.pages(&[Swapped, Private])),
+            (counts[0], vec![counts[1], 64 - counts[1]]),
+            "{backend}"
+        );
+    }
 }
 
 #[test]

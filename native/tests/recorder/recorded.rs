@@ -1,7 +1,7 @@
 //! Records a program, and reads what was recorded.
 
 use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::event::EventKind;
+use pagescope_shared::event::{Event, EventKind};
 use pagescope_shared::model::Change;
 use pagescope_shared::page::PageState;
 use pagescope_shared::trace::{Trace, read};
@@ -90,7 +90,7 @@ impl Recorded {
     }
 
     /// The world as it was before the first event that `is` what is looked for.
-    pub(crate) fn world_before(&self, is: impl Fn(u32, &EventKind) -> bool) -> World {
+    pub(crate) fn world_before(&self, mut is: impl FnMut(u32, &EventKind) -> bool) -> World {
         let mut world = World::new(self.trace.header.page_size);
         let mut change = Change::default();
         for event in &self.trace.events {
@@ -126,9 +126,20 @@ impl Recorded {
             runs.map(|(range, _)| range.bytes() / 4096).sum()
         };
         for state in PageState::ALL.iter().filter(|s| !states.contains(s) && **s != PageState::Untouched) {
-            assert_eq!(count(*state), 0, "{state:?}");
+            assert_eq!(
+                count(*state),
+                0,
+                "{state:?}, {}: {:?}",
+                self.trace.header.tool.method,
+                self.last_words()
+            );
         }
         states.iter().map(|state| count(*state)).collect()
+    }
+
+    /// What was told at the end.
+    fn last_words(&self) -> &[Event] {
+        self.trace.events.get(self.trace.events.len().saturating_sub(40)..).unwrap_or_default()
     }
 
     /// Permissions of the mappings there when it ended, by address, with their pages.

@@ -25,8 +25,7 @@ impl Session {
             // It is gone.
             Err(_) => return Ok(()),
         };
-        let mut observed = Vec::new();
-        self.eyes.look(pid, &mappings, &mut |seen| observed.push(seen));
+        let observed = self.eyes.look(pid, &mappings, |seen| vec![seen]);
         let kind = EventKind::Snapshot(Box::new(Snapshot { mappings, observed }));
         self.write(pid, tid, kind, now_ns())
     }
@@ -55,10 +54,8 @@ impl Session {
         if self.is_busy(pid) {
             return Ok(());
         }
-        let mut found = Vec::new();
-        self.eyes.look(pid, &mappings, &mut |observed| {
-            found.extend(news(space, &observed, self.page_size, &doubtful));
-        });
+        let size = self.page_size;
+        let found = self.eyes.look(pid, &mappings, |observed| news(space, &observed, size, &doubtful));
         // Where calls do not stop it, it may have changed its mappings meanwhile: then nothing is known.
         self.drain();
         if self.is_busy(pid) {
@@ -82,7 +79,7 @@ impl Session {
         // It may be gone already.
         let Ok(mappings) = mappings_of(pid) else { return Ok(None) };
         self.drain();
-        if mappings.is_empty() || self.is_busy(pid) {
+        if mappings.is_empty() || self.is_busy(pid) || !self.eyes.is_there(pid) {
             return Ok(None);
         }
         let difference = match self.world.space(pid) {
@@ -115,9 +112,7 @@ impl Session {
     pub(in crate::recorder) fn check(&mut self, pid: u32, tid: u32) -> Result<()> {
         let Some(mappings) = self.compare(pid, tid)? else { return Ok(()) };
         for part in mappings.chunks(PART) {
-            let mut seen = Vec::new();
-            self.eyes.look(pid, part, &mut |observed| seen.push(observed));
-            for observed in seen {
+            for observed in self.eyes.look(pid, part, |seen| vec![seen]) {
                 self.write(pid, tid, EventKind::Observed(Box::new(observed)), now_ns())?;
             }
         }
