@@ -243,11 +243,10 @@ impl App {
             Msg::NextEvent => self.jump(self.position().saturating_add(1)),
             Msg::PreviousEvent => self.jump(self.position().saturating_sub(1)),
             Msg::Seek(to) => self.jump(to),
-            Msg::GoToStep(index) => {
-                if let Some(position) = self.talk.stops.get(index).map(|stop| stop.position) {
-                    self.lead();
-                    self.jump(position);
-                }
+            Msg::GoToStep(index) => self.go_to_stop(index),
+            Msg::Home if self.talk.on && !self.talk.stops.is_empty() => self.go_to_stop(0),
+            Msg::End if self.talk.on && !self.talk.stops.is_empty() => {
+                self.go_to_stop(self.talk.stops.len() - 1);
             }
             Msg::Home => self.jump(self.first_position()),
             Msg::End => self.jump(usize::MAX),
@@ -296,6 +295,7 @@ impl App {
             }
             Msg::Overlay(msg) => self.overlay_message(msg),
             Msg::Compare(msg) => self.compare.update(msg, self.position()),
+            Msg::Talk(msg) => self.talk_msg(msg),
             Msg::Run(id) => {
                 if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
                     self.update(msg);
@@ -339,10 +339,19 @@ impl App {
             && self.came_from < position
             && timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
         let removed = timeline.change().removed().map(|mapping| mapping.range).filter(|_| fades);
-        let gone: Vec<Range> = removed.take(MOST_FADING).collect();
+        let mut gone: Vec<Range> = removed.take(MOST_FADING).collect();
+        let scope = self.talk.scope(timeline);
+        if let Some(scope) = scope {
+            // In a talk it stays to be seen as long as it is spoken of.
+            let gone_now = scope.gone.iter().filter(|range| space.mapping_at(range.start()).is_none());
+            gone.extend(gone_now.filter(|range| !gone.contains(range)).collect::<Vec<_>>());
+        }
         let kept = timeline.change().mappings.is_empty();
-        let shown = Shown { trace: self.trace, position, pid, fading: !gone.is_empty(), kept };
-        self.pages.prepare(shown, space, &gone, || aim(timeline, space), self.reduced_motion);
+        let together = scope.and_then(|scope| scope.together(space.page_size()));
+        let shown = Shown { trace: self.trace, position, pid, fading: !gone.is_empty(), kept, together };
+        let aims = scope.map(|scope| (scope.aim.unwrap_or(pages::Aim::All), false));
+        let aim = || aims.unwrap_or_else(|| aim(timeline, space));
+        self.pages.prepare(shown, space, &gone, aim, self.reduced_motion);
     }
 
     /// How many events lie before what is shown.
@@ -390,7 +399,7 @@ impl App {
         let mut timeline = Timeline::open(store);
         // What is long is gone through while it is shown already.
         timeline.explore(AT_ONCE);
-        let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion;
+        let plays = autoplay && timeline.header().lesson.is_some() && !self.reduced_motion && !self.talk.on;
         let problems = timeline.problems();
         self.error = problems.first().map(|first| {
             let more = problems.len() - 1;
@@ -427,6 +436,7 @@ mod authoring;
 mod loading;
 mod panels;
 mod playing;
+mod talking;
 pub use loading::Goal;
 #[cfg(test)]
 mod tests;

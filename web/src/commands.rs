@@ -9,7 +9,7 @@ use crate::pages::Msg as Pages;
 use crate::player::speed_beside;
 use crate::time;
 use crate::time::scale::Pace;
-use crate::{compare, events, inspect};
+use crate::{compare, events, inspect, talk};
 
 /// Something that a person can ask for.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +39,15 @@ pub enum Group {
     Panel,
     /// Finding.
     Find,
+    /// In front of an audience.
+    Talk,
     /// The page itself.
     Page,
 }
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Play, Self::View, Self::Panel, Self::Find, Self::Page];
+    pub const ALL: [Self; 6] = [Self::Play, Self::View, Self::Panel, Self::Find, Self::Talk, Self::Page];
 
     /// The heading.
     pub fn name(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Group {
             Self::View => "View",
             Self::Panel => "Panels",
             Self::Find => "Find",
+            Self::Talk => "In a talk",
             Self::Page => "This page",
         }
     }
@@ -68,15 +71,18 @@ pub enum Context {
     Stage(StageView),
     /// While this panel stands beside it.
     Side(SidePanel),
+    /// In a talk, where it goes before all others.
+    Talk,
 }
 
 impl Context {
-    /// Whether it holds while `stage` and `side` are shown.
+    /// Whether it holds while `stage` and `side` are shown, and no talk is given.
     pub fn holds(self, stage: StageView, side: SidePanel) -> bool {
         match self {
             Self::Everywhere => true,
             Self::Stage(of) => of == stage,
             Self::Side(of) => of == side,
+            Self::Talk => false,
         }
     }
 }
@@ -101,6 +107,8 @@ pub enum BrowserAct {
     Theme,
     /// The choice of traces.
     Open,
+    /// The whole screen, or a window again.
+    FullScreen,
 }
 
 /// The command of this name.
@@ -108,9 +116,11 @@ pub fn by_id(id: &str) -> Option<&'static Command> {
     ALL.iter().find(|command| command.id == id)
 }
 
-/// The command that a key means while `stage` and `side` are shown.
-pub fn by_key(key: &str, stage: StageView, side: SidePanel) -> Option<&'static Command> {
-    ALL.iter().find(|command| command.keys.contains(&key) && command.context.holds(stage, side))
+/// The command that a key means while `stage` and `side` are shown, in a talk or not.
+pub fn by_key(key: &str, stage: StageView, side: SidePanel, talk: bool) -> Option<&'static Command> {
+    let means = |command: &&Command| command.keys.contains(&key);
+    let first = ALL.iter().filter(|command| talk && command.context == Context::Talk).find(means);
+    first.or_else(|| ALL.iter().filter(|command| command.context.holds(stage, side)).find(means))
 }
 
 /// What the table calls a key: the browser's name of it, letters small, after `Ctrl+` (or Command) and `Shift+`. Of
@@ -182,10 +192,11 @@ const fn command(
 const fn browser(
     id: &'static str,
     name: &'static str,
+    group: Group,
     keys: &'static [&'static str],
     act: BrowserAct,
 ) -> Command {
-    Command { id, name, group: Page, keys, context: Context::Everywhere, act: Act::Browser(act) }
+    Command { id, name, group, keys, context: Context::Everywhere, act: Act::Browser(act) }
 }
 
 /// One of the picture of the whole trace: its keys hold while it stands in the middle.
@@ -225,7 +236,22 @@ const fn author(
     Command { id, name, group: Panel, keys, context: Context::Everywhere, act: Act::Author(message) }
 }
 
-use Group::{Find, Page, Panel, Play, View};
+/// One of a talk.
+const fn talk(
+    id: &'static str,
+    name: &'static str,
+    keys: &'static [&'static str],
+    message: fn(&App) -> Option<Msg>,
+) -> Command {
+    Command { id, name, group: Talk, keys, context: Context::Talk, act: Act::Send(message) }
+}
+
+/// What is only possible while a talk is given.
+fn speak(app: &App, msg: talk::Msg) -> Option<Msg> {
+    app.talk.on.then_some(Msg::Talk(msg))
+}
+
+use Group::{Find, Page, Panel, Play, Talk, View};
 
 fn open(kind: Kind) -> Option<Msg> {
     Some(Msg::Overlay(overlay::Msg::Open(kind)))
@@ -343,9 +369,21 @@ pub static ALL: &[Command] = &[
     command("previous-here", "Event before, here", Find, &["Shift+j"], |app| {
         inspect::pursuit(app, true).map(Msg::Pursue)
     }),
+    command("talk", "Talk mode", Talk, &["Shift+t"], |_| Some(Msg::Talk(talk::Msg::Toggle))),
+    browser("full", "Full screen", Talk, &["f"], BrowserAct::FullScreen),
+    talk("talk-black", "Black screen, and light again", &["b", "."], |app| speak(app, talk::Msg::Black)),
+    talk("talk-code", "The program beside the picture", &["c"], |app| speak(app, talk::Msg::Code)),
+    talk("talk-spot", "Spotlight at the pointer", &["l"], |app| speak(app, talk::Msg::Spot)),
+    talk("talk-view", "Pages, walk, time", &["v"], |app| {
+        let all = StageView::ALL;
+        let here = all.iter().position(|(_, stage)| *stage == app.stage).unwrap_or(0);
+        app.talk.on.then_some(Msg::Stage(all.get((here + 1) % all.len())?.1))
+    }),
+    talk("talk-go", "A number, then Enter: to that step", &["Enter"], |app| speak(app, talk::Msg::Go)),
+    talk("talk-leave", "End the talk", &["Escape"], |app| speak(app, talk::Msg::Back)),
     command("help", "Keys and commands", Page, &["?"], |_| open(Kind::Help)),
     command("dismiss", "Close the message", Page, &[], |app| app.error.as_ref().map(|_| Msg::DismissError)),
-    browser("open", "Open a trace", &["Ctrl+o"], BrowserAct::Open),
+    browser("open", "Open a trace", Page, &["Ctrl+o"], BrowserAct::Open),
     command("stop-loading", "Stop loading, or go on with it", Page, &[], |app| {
         let stopped = app.load_progress()?.stopped;
         Some(Msg::Load(if stopped { load::Msg::GoOn } else { load::Msg::Cancel }))
@@ -353,7 +391,7 @@ pub static ALL: &[Command] = &[
     command("link", "Copy a link to this moment", Page, &["y"], |app| {
         app.timeline.as_ref().map(|_| Msg::CopyLink)
     }),
-    browser("theme", "Light or dark", &["t"], BrowserAct::Theme),
+    browser("theme", "Light or dark", Page, &["t"], BrowserAct::Theme),
     command("meter", "How long frames take", Page, &["~"], |_| Some(Msg::Meter)),
 ];
 

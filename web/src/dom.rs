@@ -20,6 +20,7 @@ mod picture;
 mod player;
 mod save;
 mod shell;
+mod talk;
 mod theme;
 mod time;
 mod voice;

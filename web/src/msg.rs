@@ -95,6 +95,8 @@ pub enum Msg {
     Compare(crate::compare::Msg),
     /// In the talk that a person makes.
     Author(crate::author::Msg),
+    /// In a talk.
+    Talk(crate::talk::Msg),
     /// A command of the table, by its id.
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.

@@ -74,6 +74,8 @@ pub struct Shown {
     pub fading: bool,
     /// The last event has left all mappings as they were.
     pub kept: bool,
+    /// What lies here stands together.
+    pub together: Option<Range>,
 }
 
 /// Where the camera is to go when it follows.
@@ -83,6 +85,8 @@ pub enum Aim {
     All,
     /// One page, taken apart.
     Page(Addr),
+    /// All of these pages, as large as they fit, and nothing else.
+    Whole(Range),
     /// These pages, with what is around them.
     Around {
         /// The mapping, or what is left of it.
@@ -168,6 +172,14 @@ impl Pages {
     /// Whether it goes where the events go.
     pub fn follows(&self) -> bool {
         self.mode == Mode::Follow
+    }
+
+    /// What is shown without what is around it.
+    pub fn framed(&self) -> Option<Range> {
+        match self.aimed? {
+            Aim::Whole(range) if self.mode == Mode::Follow => Some(range),
+            _ => None,
+        }
     }
 
     /// Whether it goes on moving by itself.
@@ -379,13 +391,20 @@ impl Pages {
             let kept = self.shown.is_some_and(|old| {
                 (old.trace, old.pid, old.position + 1) == (shown.trace, shown.pid, shown.position)
                     && shown.kept
+                    && old.together == shown.together
                     && !old.fading
             });
             let moved = self.shown.is_none_or(|old| Shown { fading: shown.fading, ..old } != shown);
             self.shown = Some(shown);
             self.page_size = Some(space.page_size());
             // Faults are most of all events: for those nothing is worked out anew.
-            let outline = (!kept).then(|| Outline::new(space, gone));
+            let outline = (!kept).then(|| {
+                let outline = Outline::new(space, gone);
+                match shown.together {
+                    Some(range) => outline.with_one_of(range),
+                    None => outline,
+                }
+            });
             if let Some(outline) = outline.filter(|outline| *outline != *self.outline) {
                 self.outline = Rc::new(outline);
                 self.laid_out = false;

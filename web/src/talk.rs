@@ -1,18 +1,53 @@
-//! Giving a talk: the stops of a trace, one after the other.
+//! Giving a talk: the stops of a trace, one after the other, on a screen without controls.
 
+pub mod scope;
 pub mod stops;
 
 use crate::author::{Author, MOST};
 use pagescope_shared::timeline::Timeline;
+use scope::Scope;
 use stops::{Stop, stops};
+
+/// What a speaker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Msg {
+    /// The talk begins, or ends.
+    Toggle,
+    /// One thing less: the number that was typed, the light, the talk.
+    Back,
+    /// The program beside the picture, or not.
+    Code,
+    /// Nothing to be seen, or everything again.
+    Black,
+    /// It is light again.
+    Light,
+    /// All is dim but for what the pointer is at, or not.
+    Spot,
+    /// A digit of a stop's number.
+    Digit(u8),
+    /// To the stop whose number was typed.
+    Go,
+}
 
 /// What a talk needs to know.
 #[derive(Clone, Debug, Default)]
 pub struct Talk {
+    /// Whether one is given.
+    pub on: bool,
+    /// The program stands beside the picture.
+    pub code: bool,
+    /// Nothing is to be seen.
+    pub black: bool,
+    /// All is dim but for what the pointer is at.
+    pub spot: bool,
+    /// The number of a stop, as far as it was typed; 0 without.
+    pub typed: usize,
     /// The stops of the trace, as far as it has been gone through.
     pub stops: Vec<Stop>,
     /// Changes with every change of them.
     pub revision: u64,
+    /// What a stop is about, with that stop and the revision.
+    scope: Option<(u64, usize, Scope)>,
     /// The trace they are of, how many steps and markers it was known to have, and the revision of the markers.
     known: (u64, usize, usize, u64),
 }
@@ -34,5 +69,13 @@ impl Talk {
             self.stops = stops(timeline, edited.chain(others));
             self.revision += 1;
         }
+    }
+    /// Where to look, while a talk is given.
+    pub fn scope(&mut self, timeline: &Timeline) -> Option<&Scope> {
+        let stop = stops::reached(&self.stops, timeline.position()).filter(|_| self.on)?;
+        if self.scope.as_ref().is_none_or(|(revision, of, _)| (*revision, *of) != (self.revision, stop)) {
+            self.scope = Some((self.revision, stop, Scope::of(timeline, &self.stops, stop)));
+        }
+        self.scope.as_ref().map(|(.., scope)| scope)
     }
 }

@@ -16,7 +16,7 @@ use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
 use crate::talk::stops;
 use crate::time::scale::{Pace, float, time_text};
-use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::Process;
@@ -28,6 +28,8 @@ pub struct View {
     pub title: String,
     /// Process and program.
     pub process: String,
+    /// Which process is shown, where there are several.
+    pub who: String,
     /// What the recording could not see, in words; empty when it saw all of it.
     pub caveat: String,
     /// The name of a trace that is on its way.
@@ -56,6 +58,8 @@ pub struct View {
     pub event: EventView,
     /// The middle of the page.
     pub stage: Stage,
+    /// The states of pages that the legend of a talk explains, a bit each as in [`PageState::ALL`].
+    pub states: u32,
 }
 
 /// The lesson's program.
@@ -138,7 +142,8 @@ pub fn view(app: &App) -> View {
     };
     let stops = &app.talk.stops;
     view.stop = stops::reached(stops, timeline.position());
-    if let Some((i, stop)) = stops::told(stops, timeline.position()).and_then(|i| Some((i, stops.get(i)?))) {
+    let told = stops::told(stops, timeline.position());
+    if let Some((i, stop)) = told.and_then(|i| Some((i, stops.get(i)?))) {
         let kind = if stops.iter().any(|stop| stop.is_step) { "Step" } else { "Marker" };
         view.told = true;
         view.teller = format!("{kind} {} of {}", stops::number(stops, i) + 1, stops.len());
@@ -166,6 +171,10 @@ pub fn view(app: &App) -> View {
         Some(exe) => format!("{} · process {pid}", clipped(file_name(exe), 60)),
         None => format!("process {pid}"),
     };
+    if timeline.world().process_count() > 1 {
+        let kind = if process.parent.is_some() { "child process" } else { "process" };
+        view.who = format!("{kind} {pid} · ");
+    }
     view.stage = stage::stage(app, timeline, space);
     if let Some(exit) = process.ended.as_deref().filter(|_| space.totals().mappings == 0) {
         let how = match (exit.code, &exit.signal) {
@@ -176,6 +185,7 @@ pub fn view(app: &App) -> View {
         view.stage.heading = "Nothing is mapped any more".to_owned();
         view.stage.detail = format!("The process has ended {how}").trim_end().to_owned();
     }
+    view.states = if app.talk.on { stage::states(app, space) } else { u32::MAX };
     view
 }
 
@@ -213,19 +223,24 @@ pub struct Subject {
 pub fn subject(timeline: &Timeline) -> Option<Subject> {
     let size = timeline.header().page_size;
     // A long trace without memory events is not searched to its start on every frame.
-    timeline.before(10_000).find_map(|(_, event)| match &event.kind {
-        EventKind::Map(map) => Some(Subject { range: map.range, addr: map.range.start() }),
-        EventKind::Unmap(unmap) => Some(Subject { range: unmap.range, addr: unmap.range.start() }),
-        EventKind::Protect(protect) => Some(Subject { range: protect.range, addr: protect.range.start() }),
-        EventKind::Remap(remap) => Some(Subject { range: remap.new, addr: remap.new.start() }),
-        EventKind::Advise(advise) => Some(Subject { range: advise.range, addr: advise.range.start() }),
-        EventKind::Fault(fault) => Some(Subject { range: size.page_range(fault.addr)?, addr: fault.addr }),
-        EventKind::Observed(o) => Some(Subject { range: o.range, addr: o.range.start() }),
-        EventKind::Access(access) => {
-            Some(Subject { range: size.page_range(access.addr)?, addr: access.addr })
-        }
-        _ => None,
-    })
+    let found = timeline.before(10_000).find_map(|(_, event)| subject_of(&event.kind, size));
+    found.map(|(addr, range)| Subject { range, addr })
+}
+
+/// The first byte that an event is about, and its pages.
+pub(crate) fn subject_of(kind: &EventKind, size: PageSize) -> Option<(Addr, Range)> {
+    let (addr, range) = match kind {
+        EventKind::Map(map) => (None, map.range),
+        EventKind::Unmap(unmap) => (None, unmap.range),
+        EventKind::Protect(protect) => (None, protect.range),
+        EventKind::Remap(remap) => (None, remap.new),
+        EventKind::Advise(advise) => (None, advise.range),
+        EventKind::Observed(o) => (None, o.range),
+        EventKind::Fault(fault) => (Some(fault.addr), size.page_range(fault.addr)?),
+        EventKind::Access(access) => (Some(access.addr), size.page_range(access.addr)?),
+        _ => return None,
+    };
+    Some((addr.unwrap_or(range.start()), range))
 }
 
 /// What the picture cannot know, in one sentence.

@@ -158,10 +158,11 @@ impl App {
 
     fn show_job(&mut self, store: Store, job: Job) {
         let begins = job.place.time_ns.is_none();
-        self.show_trace(store, &job.from.name(), job.autoplay && begins);
+        self.show_trace(store, &job.from.name(), job.autoplay && begins && !job.place.talk);
         self.source = Some(job.from);
         self.unshelve();
-        self.go_to(&job.place);
+        // From one trace to the next a talk goes on.
+        self.go_to(&Place { talk: job.place.talk || self.talk.on, ..job.place });
     }
 
     /// Shows what an address names.
@@ -169,6 +170,7 @@ impl App {
         (self.stage, self.side) = (place.view, place.side);
         (self.process, self.selection) = (place.pid, place.selection);
         self.take_marks(place.marks.as_deref());
+        self.give_talk(place.talk);
         self.pages.follow();
         self.camera_goal = place.addr.map(|addr| (addr, place.zoom.unwrap_or(ZOOM)));
         if let Some(time_ns) = place.time_ns {
@@ -200,6 +202,7 @@ impl App {
         if same && self.load.job.is_none() && self.timeline.is_some() {
             return self.go_to(&address.place);
         }
+        self.give_talk(address.place.talk);
         let from = address.trace.map_or_else(|| self.load.home(), From::Url);
         self.load_msg(Msg::Open { from, autoplay: !address.still, place: address.place });
     }
@@ -232,6 +235,7 @@ impl App {
                     before.place.marks.clone().filter(kept)
                 }
             },
+            talk: self.talk.on,
         };
         before.with(trace, place)
     }

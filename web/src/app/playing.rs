@@ -39,14 +39,18 @@ impl App {
         } else {
             let next = stops::beside(&self.talk.stops, at, false).map(|stop| stop.position);
             // Behind the last one is the end of the trace, where the talk goes on in time.
-            next.unwrap_or(if at >= self.talk.last() { timeline.end() } else { at })
+            next.unwrap_or(if at >= self.talk.last() && !self.talk.on { timeline.end() } else { at })
         };
+        // To a marker one jumps: what lies before it is not its own.
+        let stops = &self.talk.stops;
+        let jumps =
+            stops::told(stops, target).and_then(|i| stops.get(i)).is_some_and(|stop| stop.from > at + 1);
         self.lead();
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
         self.waited = 0.0;
-        if self.reduced_motion || begins || target < at {
+        if self.reduced_motion || begins || jumps || target < at {
             self.jump(target);
         } else {
             self.motion = Motion::Towards(target);
@@ -67,10 +71,19 @@ impl App {
         self.jump(target);
     }
 
-    /// A lesson leads the eye, unless all of it is to be seen; in a recording the camera stays where somebody put it.
+    /// To a stop of the talk, at once.
+    pub(super) fn go_to_stop(&mut self, index: usize) {
+        if let Some(position) = self.talk.stops.get(index).map(|stop| stop.position) {
+            self.lead();
+            self.jump(position);
+        }
+    }
+
+    /// A lesson and a talk lead the eye, unless all of it is to be seen; in a recording the camera stays where somebody
+    /// put it.
     pub(super) fn lead(&mut self) {
         let lesson = self.timeline.as_ref().is_some_and(|timeline| timeline.header().lesson.is_some());
-        if lesson && !self.pages.shows_all_for_good() {
+        if (lesson || self.talk.on) && !self.pages.shows_all_for_good() {
             self.pages.follow();
         }
     }

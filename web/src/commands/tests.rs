@@ -7,6 +7,8 @@ fn meet(a: Context, b: Context) -> bool {
     match (a, b) {
         (Context::Stage(a), Context::Stage(b)) => a == b,
         (Context::Side(a), Context::Side(b)) => a == b,
+        // In a talk its own go first.
+        (Context::Talk, b) | (b, Context::Talk) => b == Context::Talk,
         _ => true,
     }
 }
@@ -70,8 +72,20 @@ fn keys_have_names() {
 
 #[test]
 fn a_key_finds_its_command() {
-    let id = |key| by_key(key, StageView::Pages, SidePanel::Now).map(|c| c.id);
-    assert_eq!((id("n"), id(" "), id("F12")), (Some("next"), Some("next"), None));
+    let rows = [
+        ("n", Some("next"), Some("next")),
+        (" ", Some("next"), Some("next")),
+        ("b", Some("compare-b"), Some("talk-black")),
+        (".", Some("next-event"), Some("talk-black")),
+        ("Escape", Some("follow"), Some("talk-leave")),
+        ("l", None, Some("talk-spot")),
+        ("Enter", None, Some("talk-go")),
+        ("F12", None, None),
+    ];
+    for (key, before, in_a_talk) in rows {
+        let id = |talk| by_key(key, StageView::Pages, SidePanel::Now, talk).map(|c| c.id);
+        assert_eq!((id(false), id(true)), (before, in_a_talk), "{key}");
+    }
     let mut app = App::default();
     app.update(Msg::Run("stage-time"));
     assert_eq!(app.stage, StageView::Time);

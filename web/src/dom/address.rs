@@ -142,8 +142,8 @@ impl Part for AddressLine {
             return;
         }
         let (a, b) = (&now.place, &self.written.place);
-        let turn =
-            now.trace != self.written.trace || (a.view, a.pid, a.selection) != (b.view, b.pid, b.selection);
+        let turn = now.trace != self.written.trace
+            || (a.view, a.pid, a.selection, a.talk) != (b.view, b.pid, b.selection, b.talk);
         if turn {
             // Where one comes back to is where one was.
             let before = std::mem::replace(&mut self.now, now.clone());

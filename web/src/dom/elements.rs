@@ -26,6 +26,7 @@ pub(super) struct Elements {
     pub step_count: HtmlElement,
     pub step_title: HtmlElement,
     pub narration: HtmlElement,
+    pub man: HtmlElement,
     pub event: HtmlElement,
     pub headline: HtmlElement,
     pub facts: HtmlElement,
@@ -57,6 +58,7 @@ impl Elements {
             step_count: by_id(d, "step-count")?,
             step_title: by_id(d, "step-title")?,
             narration: by_id(d, "narration")?,
+            man: by_id(d, "man")?,
             event: by_id(d, "event")?,
             headline: by_id(d, "headline")?,
             facts: by_id(d, "facts")?,
@@ -150,18 +152,20 @@ impl Drop for Listener {
 /// The room that an element has, in CSS pixels; none before the first layout. Asked for only when the browser has just laid
 /// the page out: at other times it would have to do that to answer.
 pub(super) struct Extent {
-    size: Rc<Cell<(i32, i32)>>,
+    /// Width, height, and how many times larger it is drawn than that: in a talk.
+    size: Rc<Cell<(i32, i32, f64)>>,
     _observer: Observer,
 }
 
 impl Extent {
     /// With a frame whenever it changes.
     pub(super) fn new(element: &Element, queue: &Queue) -> Result<Self, String> {
-        let size = Rc::new(Cell::new((0, 0)));
+        let size = Rc::new(Cell::new((0, 0, 1.0)));
         let observer = Observer::new(element, {
             let (queue, size, element) = (queue.clone(), Rc::clone(&size), element.clone());
             move || {
-                size.set((element.client_width(), element.client_height()));
+                let (width, height) = (element.client_width(), element.client_height());
+                size.set((width, height, larger(&element, width)));
                 queue.send(Msg::Redraw);
             }
         })?;
@@ -170,8 +174,19 @@ impl Extent {
 
     /// Width and height.
     pub(super) fn size(&self) -> (i32, i32) {
-        self.size.get()
+        let (width, height, _) = self.size.get();
+        (width, height)
     }
+
+    /// How many times larger it is drawn than that.
+    pub(super) fn larger(&self) -> f64 {
+        self.size.get().2
+    }
+}
+
+fn larger(element: &Element, width: i32) -> f64 {
+    let (drawn, own) = (element.get_bounding_client_rect().width(), f64::from(width));
+    if drawn > 0.0 && own > 0.0 { (drawn / own * 1000.0).round() / 1000.0 } else { 1.0 }
 }
 
 /// Watches the size of an element as long as it lives.

@@ -13,7 +13,7 @@ use super::part::{Frame, Part};
 use super::voice::Voice;
 use super::{
     input, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
-    theme, time::Time, walk::Walk, window,
+    talk::Talk, theme, time::Time, walk::Walk, window,
 };
 use crate::app::{App, SidePanel};
 use crate::meter::Meter;
@@ -98,6 +98,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         revision: None,
         panels: vec![
             Box::new(Shell::new(&document)?),
+            Box::new(Talk::new(&document, &queue)?),
             Box::new(Panels::new(Rc::clone(&elements))),
             Box::new(Player::new(&document, &queue)?),
             Box::new(Map::new(&document, &queue)?),

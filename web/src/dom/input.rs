@@ -9,6 +9,7 @@ use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
 use crate::overlay;
 use crate::panel::Go;
+use crate::talk;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
@@ -94,10 +95,21 @@ fn run(command: &'static Command, queue: &Queue, e: &Elements) {
     match command.act {
         Act::Send(_) | Act::Time(_) | Act::Author(_) => queue.send(Msg::Run(command.id)),
         Act::Browser(BrowserAct::Open) => opener::show(&e.document),
+        Act::Browser(BrowserAct::FullScreen) => full_screen(&e.document),
         Act::Browser(BrowserAct::Theme) => {
             theme::toggle(e);
             queue.send(Msg::Redraw);
         }
+    }
+}
+
+/// The whole screen, or a window again.
+fn full_screen(document: &web_sys::Document) {
+    if document.fullscreen_element().is_some() {
+        document.exit_fullscreen();
+    } else if let Some(root) = document.document_element() {
+        // A browser may refuse; then the window stays as it is.
+        let _ = root.request_fullscreen();
     }
 }
 
@@ -121,13 +133,24 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     if !ctrl && focus.as_ref().is_some_and(|focus| keeps(focus, &event.key())) {
         return;
     }
+    let on = |name| shown(e, name, &[("on", true)]).unwrap_or_default();
+    let talk = on("talk");
+    if on("black") && !matches!(event.key().as_str(), "Shift" | "Control" | "Alt" | "Meta") {
+        event.prevent_default();
+        return queue.send(Msg::Talk(talk::Msg::Light));
+    }
+    let digit = event.key().parse().ok().filter(|digit| *digit < 10 && !ctrl && talk);
+    if let Some(digit) = digit {
+        event.prevent_default();
+        return queue.send(Msg::Talk(talk::Msg::Digit(digit)));
+    }
     let stage = shown(e, "stage", &StageView::ALL).unwrap_or_default();
     let side = shown(e, "side", &SidePanel::ALL).unwrap_or_default();
     let name = commands::key_name(&event.key(), ctrl, event.shift_key());
     if focus.is_some_and(|focus| undoes_itself(&focus, &name)) {
         return;
     }
-    if let Some(command) = commands::by_key(&name, stage, side) {
+    if let Some(command) = commands::by_key(&name, stage, side, talk) {
         event.prevent_default();
         run(command, queue, e);
     }

@@ -108,7 +108,9 @@ fn on(
 /// Where an event is, in CSS pixels from the picture's corner.
 fn place(event: &MouseEvent, picture: &Element) -> (f64, f64) {
     let rect = picture.get_bounding_client_rect();
-    (f64::from(event.client_x()) - rect.left(), f64::from(event.client_y()) - rect.top())
+    // A talk draws it larger.
+    let by = (f64::from(picture.client_width()) / rect.width().max(1.0)).max(0.01);
+    ((f64::from(event.client_x()) - rect.left()) * by, (f64::from(event.client_y()) - rect.top()) * by)
 }
 
 fn wheel(event: &WheelEvent, picture: &Element) -> Option<Pages> {

@@ -4,6 +4,7 @@ use super::elements::{Elements, append, replace_children};
 use super::part::{Frame, Part};
 use crate::palette::Fill;
 use crate::talk::Talk;
+use crate::talk::stops::man_page;
 use crate::view::View;
 use pagescope_shared::page::PageState;
 use std::rc::Rc;
@@ -18,6 +19,8 @@ pub(super) struct Panels {
     shown: View,
     /// The revision of the stops in the strip, and the current one.
     stops: (u64, Option<usize>),
+    /// Whether the program stood beside the picture of a talk.
+    code: bool,
     /// Whether the button for all pages is down.
     all: Option<bool>,
 }
@@ -32,7 +35,7 @@ impl Part for Panels {
         }
         self.top(view);
         self.words(view);
-        self.source(view);
+        self.source(view, frame.app.talk.code);
         self.stops(&frame.app.talk, view.stop);
         set_class(&self.elements.process, "chosen", frame.app.process.is_some());
         self.shown.clone_from(view);
@@ -58,7 +61,7 @@ impl Panels {
             Some(item)
         });
         replace_children(&e.legend, items);
-        Self { elements, shown: View::default(), all: None, stops: (0, None) }
+        Self { elements, shown: View::default(), all: None, stops: (0, None), code: false }
     }
 
     fn top(&self, view: &View) {
@@ -82,6 +85,13 @@ impl Panels {
         if e.heading.text_content().as_deref() != Some(&heading) {
             set_text(&e.heading, &heading);
         }
+        if view.states != old.states {
+            for i in 0..e.legend.child_element_count() {
+                if let Some(item) = e.legend.children().item(i) {
+                    set_class(&item, "absent", view.states >> i & 1 == 0);
+                }
+            }
+        }
         if view.title != old.title {
             e.document.set_title(&format!("{} · pagescope", view.title));
         }
@@ -99,6 +109,21 @@ impl Panels {
             set_text(&e.step_title, &view.step_title);
             set_text(&e.narration, &view.narration);
         }
+        if view.man != old.man {
+            let links = view.man.iter().map(|name| match man_page(name) {
+                None => e.make("span", "", name),
+                Some(url) => {
+                    let link = e.make("a", "", name)?;
+                    for (attribute, value) in
+                        [("href", url.as_str()), ("target", "_blank"), ("rel", "noopener")]
+                    {
+                        link.set_attribute(attribute, value).ok()?;
+                    }
+                    Some(link)
+                }
+            });
+            replace_children(&e.man, links);
+        }
         if view.event != old.event {
             set_text(&e.headline, &view.event.headline);
             set_class(&e.event, "failed", view.event.failed);
@@ -110,7 +135,7 @@ impl Panels {
         }
     }
 
-    fn source(&self, view: &View) {
+    fn source(&mut self, view: &View, code: bool) {
         let (e, old) = (&self.elements, &self.shown);
         let changed = view.source != old.source;
         if changed {
@@ -121,7 +146,10 @@ impl Panels {
                 source.lines.iter().map(|line| e.make("li", "", if line.is_empty() { " " } else { line }));
             replace_children(&e.source, lines);
         }
-        if !changed && view.line == old.line {
+        // It may have been out of sight.
+        let seen = std::mem::replace(&mut self.code, code) || !code;
+        let (e, old) = (&self.elements, &self.shown);
+        if !changed && view.line == old.line && seen {
             return;
         }
         let lines = e.source.children();

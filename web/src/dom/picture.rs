@@ -190,8 +190,8 @@ impl Part for Picture {
         }
         let (view, progress) = (frame.view, frame.app.progress());
         let e = Rc::clone(&self.elements);
-        let size = self.extent.size();
-        let device = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
+        let (size, larger) = (self.extent.size(), self.extent.larger());
+        let device = (window().map_or(1.0, |w| w.device_pixel_ratio()) * larger).clamp(0.5, 8.0);
         let restored = self.lost.take();
         self.read_palette();
         let drawn = (frame.app.revision, size, device, self.theme.clone());
@@ -200,7 +200,8 @@ impl Part for Picture {
         }
         self.drawn = (!frame.app.is_moving()).then_some(drawn);
         let (width, height) = (pixels(size.0), pixels(size.1));
-        let room = Room { width: f64::from(width), height: f64::from(height), ratio: device };
+        let (w, h) = (f64::from(width), f64::from(height));
+        let room = Room { width: w, height: h, ratio: device, large: frame.app.talk.on };
         if frame.app.pages.room() != room {
             // It is laid out with that next time.
             self.queue.send(Msg::Pages(pages::Msg::Room(room)));

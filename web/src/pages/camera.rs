@@ -4,8 +4,11 @@
 use super::doc::{Doc, measure};
 use super::level::{FARTHEST, whole};
 use super::{Aim, FLIGHT_MS, Mode, Pages, ZOOM_MS, mapped_in};
-use pagescope_shared::addr::Addr;
+use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::model::AddressSpace;
+
+/// Over and under what is shown alone there is so much room, in CSS pixels.
+const WORDS: f64 = 64.0;
 
 /// Where the camera is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -244,6 +247,24 @@ impl Pages {
                 let still = still || self.one_page().is_some() || self.shows_nothing(addr);
                 self.fly(Camera { addr, part: 0.5, y: self.room.height / 2.0, zoom }, FLIGHT_MS, still);
             }
+            Aim::Whole(range) => {
+                let Some(size) = self.page_size else { return };
+                let range = self.with_neighbours(range);
+                let last = Addr(range.end().0 - 1);
+                let mut zoom = f64::from(self.room.closest());
+                let high = loop {
+                    let scale = self.room.scale(zoom, true);
+                    let doc = Doc::new(&self.outline, size, scale.level, self.full_scale);
+                    let high = doc.row_y(range.start(), scale.row) + scale.row - doc.row_y(last, scale.row);
+                    if zoom >= FARTHEST || high <= self.room.height - WORDS {
+                        break high;
+                    }
+                    zoom += 1.0;
+                };
+                // A little above the middle, with room for the words over it.
+                let y = ((self.room.height - high) * 0.45).max(WORDS * 0.75);
+                self.fly(Camera { addr: last, part: 0.0, y, zoom }, FLIGHT_MS, still);
+            }
             Aim::Around { range, addr } => {
                 let Some(size) = self.page_size else { return };
                 let pages = crate::time::scale::float(size.pages_in(range));
@@ -269,6 +290,16 @@ impl Pages {
                 self.fly(Camera { addr: last, part: 0.0, y, zoom }, FLIGHT_MS, still);
             }
         }
+    }
+
+    /// With what stands in the same regions, if that is not much more.
+    fn with_neighbours(&self, range: Range) -> Range {
+        let of = self.outline.regions.iter().filter(|region| region.range.intersection(range).is_some());
+        let all = of.fold((range.start(), range.end()), |(start, end), region| {
+            (start.min(region.range.start()), end.max(region.range.end()))
+        });
+        let all = Range::new(all.0, all.1).unwrap_or(range);
+        if all.bytes() <= range.bytes().saturating_mul(2) { all } else { range }
     }
 
     fn shows_nothing(&self, addr: Addr) -> bool {
@@ -298,12 +329,7 @@ fn limit(doc: &Doc, camera: &Camera, row: f64, height: f64) -> Option<f64> {
 }
 
 /// The mapped address of a row that is nearest to a cell without any.
-fn nearest_in_row(
-    space: &AddressSpace,
-    row: (u64, u64),
-    cell: pagescope_shared::addr::Range,
-) -> Option<Addr> {
-    use pagescope_shared::addr::Range;
+fn nearest_in_row(space: &AddressSpace, row: (u64, u64), cell: Range) -> Option<Addr> {
     let below = Range::new(Addr(row.0), cell.start()).ok();
     let below = below.and_then(|range| Some(space.mappings_in(range).next_back()?.range.end().0 - 1));
     let above = Range::new(cell.end(), Addr(row.1)).ok();

@@ -21,6 +21,8 @@ pub struct Room {
     pub height: f64,
     /// Device pixels a CSS pixel.
     pub ratio: f64,
+    /// Cells may be twice as large: for an audience.
+    pub large: bool,
 }
 
 /// Columns and cells at a whole zoom.
@@ -61,7 +63,8 @@ impl Room {
 
     /// The columns, cells and pixels of a whole zoom.
     pub fn level(self, zoom: u32) -> Level {
-        let most = (0..12).rev().find(|&columns| self.cell(columns) >= NARROWEST).unwrap_or(0);
+        let least = if self.large { NARROWEST * 2.0 } else { NARROWEST };
+        let most = (0..12).rev().find(|&columns| self.cell(columns) >= least).unwrap_or(0);
         let columns = zoom.min(most);
         let cell = self.cell(columns);
         let left = (self.width - BAR - cell * exp2(columns)).max(0.0);
@@ -70,7 +73,8 @@ impl Room {
 
     /// The closest zoom at which pages are cells.
     pub fn closest(self) -> u32 {
-        (0..8).find(|&zoom| self.cell(zoom) <= WIDEST).unwrap_or(8)
+        let widest = if self.large { WIDEST * 2.0 } else { WIDEST };
+        (0..8).find(|&zoom| self.cell(zoom) <= widest).unwrap_or(8)
     }
 
     /// The zoom at which one page is taken apart.

@@ -55,6 +55,19 @@ impl Outline {
         Self { regions }
     }
 
+    /// The same with one region of all that lies in a range.
+    pub fn with_one_of(mut self, range: Range) -> Self {
+        let within = |region: &Region| region.range.intersection(range).is_some();
+        let Some(first) = self.regions.iter().position(within) else { return self };
+        let count = self.regions.iter().skip(first).take_while(|region| within(region)).count();
+        let all: Vec<Region> = self.regions.drain(first..first + count).collect();
+        let ends = all.last().zip(all.first()).map(|(low, high)| (low.range.start(), high.range.end()));
+        let whole = ends.and_then(|(start, end)| Range::new(start, end).ok()).unwrap_or(range);
+        let (mappings, bytes) = all.iter().fold((0, 0), |(m, b), r| (m + r.mappings, b + r.bytes));
+        self.regions.insert(first, Region { range: whole, mappings, bytes });
+        self
+    }
+
     /// The region that holds an address, by its place.
     pub fn at(&self, addr: Addr) -> Option<usize> {
         let index = self.regions.partition_point(|region| region.range.start() > addr);

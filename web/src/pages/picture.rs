@@ -12,6 +12,7 @@ use crate::scene::{Band, Cells, Label, Scene};
 use crate::time::scale::float;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::model::{AddressSpace, PageChange};
+use pagescope_shared::page::PageState;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -21,6 +22,12 @@ const LINE: f64 = 14.0;
 const NAME: f64 = 8.2;
 /// Rows of cells so high have room for two lines of text.
 const TWO_LINES: f64 = 38.0;
+/// Cells so high and wide have room for three, the middle one large.
+const THREE_LINES: f64 = 60.0;
+/// Cells so wide have large letters.
+const BIG: f64 = 120.0;
+/// So many bytes of a page stand in its cell.
+const BYTES: usize = 9;
 /// Runs that are counted for a header; a region with more is not counted to its end.
 const COUNTED: usize = 40_000;
 
@@ -61,16 +68,24 @@ impl Painter {
         let width = scale.level.cell * float(1 << scale.level.columns);
         let mut bands = Vec::new();
         let mut first_row = 0;
+        let shows = |seen: &Visible| {
+            let section = doc.sections.get(seen.section);
+            let within = |range: Range, s: &Section| range.start().0 <= s.last && range.end().0 > s.start;
+            pages.framed().is_none_or(|range| section.is_some_and(|s| within(range, s)))
+        };
         for seen in seen.iter().filter(|seen| seen.rows > 0) {
             let rows = u32::try_from(seen.rows).unwrap_or(0);
+            first_row += rows;
+            if !shows(seen) {
+                continue;
+            }
             bands.push(Band {
                 x: short(scale.level.left),
                 y: short(seen.rows_y - offset),
                 width: short(width),
                 rows,
-                first_row,
+                first_row: first_row - rows,
             });
-            first_row += rows;
         }
         scene.cells = Some(Cells {
             grid: Rc::clone(&self.grid),
@@ -79,15 +94,17 @@ impl Painter {
             width: short(scale.level.cell),
             height: short(scale.row),
             progress: marks.progress,
-            dots: pages.full_scale,
+            dots: pages.full_scale || pages.framed().is_some(),
         });
         let mut draw =
             Draw { scene, pages, space, offset, row: scale.row, width, free_from: f64::NEG_INFINITY };
-        for seen in &seen {
+        for seen in seen.iter().filter(|seen| shows(seen)) {
             draw.section(seen, &mut self.heads);
         }
         draw.marks(&seen, marks);
-        draw.bar(marks);
+        if pages.framed().is_none() {
+            draw.bar(marks);
+        }
         draw.scene
     }
 
@@ -109,6 +126,26 @@ impl Painter {
         self.id += 1;
         self.of = Some((pages.shown, pages.layouts, seen.to_vec()));
     }
+}
+
+/// What is known of the first bytes of a page, as characters.
+fn bytes_text(space: &AddressSpace, addr: Addr) -> String {
+    let range = space.page_size().page_range(addr);
+    let first = range.and_then(|range| space.recorded_bytes(range).next());
+    let bytes = first.map_or(&[][..], |(_, bytes)| bytes);
+    // The zero at the end of a text says nothing; a zero alone does.
+    let bytes = if bytes.len() > 1 { bytes.strip_suffix(&[0]).unwrap_or(bytes) } else { bytes };
+    if bytes == [0] {
+        return "\\0".to_owned();
+    }
+    let sign = |byte: &u8| match byte {
+        0x20..=0x7e => char::from(*byte),
+        _ => '·',
+    };
+    let more = bytes.len() > BYTES;
+    let mut text: String = bytes.iter().take(if more { BYTES - 1 } else { BYTES }).map(sign).collect();
+    text.extend(more.then_some('…'));
+    text
 }
 
 /// What is drawn of one picture.
@@ -179,7 +216,9 @@ impl Draw<'_> {
         if section.count > 1 {
             return count(u64::try_from(section.count).unwrap_or(0), "region", "regions");
         }
-        self.space.mapping_at(Addr(section.start)).map_or_else(|| "gone".to_owned(), |mapping| name(&mapping))
+        let range = Range::new(Addr(section.start), Addr(section.last.saturating_add(1))).ok();
+        let first = range.and_then(|range| self.space.mappings_in(range).next());
+        first.map_or_else(|| "no longer mapped".to_owned(), |mapping| name(&mapping))
     }
 
     /// Range, protection, size, resident pages.
@@ -193,7 +232,8 @@ impl Draw<'_> {
             (mappings, bytes) = (mappings + region.mappings, bytes.saturating_add(region.bytes));
         }
         let what = match mappings {
-            1 => self.space.mapping_at(range.start()).map(|m| m.permissions()).unwrap_or_default(),
+            0 => return range.to_string(),
+            1 => self.space.mappings_in(range).next().map(|m| m.permissions()).unwrap_or_default(),
             _ => count(mappings, "mapping", "mappings"),
         };
         let page_size = self.space.page_size();
@@ -300,6 +340,7 @@ impl Draw<'_> {
         let lowest = ((seen.top + 1 - seen.rows) << doc.row_bits).max(section.start);
         let highest = (seen.top << doc.row_bits | ((1 << doc.row_bits) - 1)).min(section.last);
         let Ok(all) = Range::new(Addr(lowest), Addr(highest.saturating_add(1))) else { return };
+        let several = self.space.mappings_in(all).nth(1).is_some();
         for (range, page) in self.space.runs(all) {
             let first = page_size.page_of(range.start());
             for number in first..first + page_size.pages_in(range) {
@@ -309,15 +350,54 @@ impl Draw<'_> {
                 let row = seen.top.saturating_sub(addr.0 >> doc.row_bits);
                 let y = seen.rows_y - self.offset + float(row) * self.row;
                 let full = page.state.is_resident() && !matches!(Fill::from(page.state), Fill::ZeroPage);
-                let class = if full { "page full" } else { "page" };
-                let short = format!("{:05x}", addr.0 & 0xf_ffff);
-                let half = if self.row >= TWO_LINES { self.row / 2.0 } else { self.row };
-                self.label((x, y, level.cell, half), class, short, 0);
+                let dark = full && page.state == PageState::Private;
+                let big = level.cell >= BIG;
+                let class = match (full, dark, big) {
+                    (false, _, false) => "page",
+                    (false, _, true) => "page big",
+                    (_, true, false) => "page dark",
+                    (_, true, true) => "page dark big",
+                    (_, false, false) => "page full",
+                    (_, false, true) => "page full big",
+                };
+                let mut short = format!("{:05x}", addr.0 & 0xf_ffff);
+                if big && several {
+                    // Rights are a mapping's: where there are several, each page says its own.
+                    let rights = self.space.mapping_at(addr).map(|mapping| mapping.permissions());
+                    short.push(' ');
+                    short.push_str(&rights.unwrap_or_default());
+                }
+                // The address above, the frame below; between them the bytes, where there is room.
+                let large = self.row >= THREE_LINES && level.cell >= THREE_LINES;
+                let part = match self.row {
+                    row if large => row * 0.3,
+                    row if row >= TWO_LINES => row / 2.0,
+                    row => row,
+                };
+                self.label((x, y, level.cell, part), class, short, 0);
                 let frame = page.frame.filter(|_| self.row >= TWO_LINES && level.cell >= 54.0);
                 if let Some(frame) = frame {
                     let by = number - first;
                     let text = format!("→ {:x}", frame.0.wrapping_add(by));
-                    self.label((x, y + half, level.cell, half), class, text, 0);
+                    self.label((x, y + self.row - part, level.cell, part), class, text, 0);
+                }
+                let text = if large { bytes_text(self.space, addr) } else { String::new() };
+                if !text.is_empty() {
+                    let class = match (full, dark, big, text.chars().count() > 3) {
+                        (false, _, false, false) => "page bytes",
+                        (false, _, false, true) => "page bytes many",
+                        (false, _, true, false) => "page bytes big",
+                        (false, _, true, true) => "page bytes many big",
+                        (_, true, false, false) => "page bytes dark",
+                        (_, true, false, true) => "page bytes many dark",
+                        (_, true, true, false) => "page bytes dark big",
+                        (_, true, true, true) => "page bytes many dark big",
+                        (_, false, false, false) => "page bytes full",
+                        (_, false, false, true) => "page bytes many full",
+                        (_, false, true, false) => "page bytes full big",
+                        (_, false, true, true) => "page bytes many full big",
+                    };
+                    self.label((x, y + part * 0.9, level.cell, self.row - part * 1.8), class, text, 0);
                 }
             }
         }

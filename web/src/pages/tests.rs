@@ -14,7 +14,7 @@ const PAGE: u64 = 4096;
 const TIB: u64 = 1 << 40;
 
 fn room() -> Room {
-    Room { width: 600.0, height: 400.0, ratio: 1.0 }
+    Room { width: 600.0, height: 400.0, ratio: 1.0, large: false }
 }
 
 fn range(start: u64, pages: u64) -> Range {
@@ -66,7 +66,7 @@ fn shown(space: &AddressSpace) -> Pages {
     let mut pages = Pages::default();
     pages.update(Msg::Room(room()), Some(space), true);
     pages.prepare(
-        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false },
+        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false, together: None },
         space,
         &[],
         || (Aim::All, false),
@@ -78,7 +78,7 @@ fn shown(space: &AddressSpace) -> Pages {
 fn send(pages: &mut Pages, space: &AddressSpace, msg: Msg) -> Outcome {
     let outcome = pages.update(msg, Some(space), true);
     pages.prepare(
-        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false },
+        Shown { trace: 1, position: 1, pid: 1, fading: false, kept: false, together: None },
         space,
         &[],
         || (Aim::All, false),
@@ -127,7 +127,7 @@ fn everything_fits_and_every_page_is_a_cell() {
 #[test]
 fn zooms_are_powers_of_two_that_fill_the_width() {
     for (width, ratio) in [(300.0, 3.0), (600.0, 1.0), (600.0, 2.0), (1400.0, 1.0), (3000.0, 1.5)] {
-        let room = Room { width, height: 500.0, ratio };
+        let room = Room { width, height: 500.0, ratio, large: false };
         let mut before: Option<(u32, f64)> = None;
         for zoom in room.closest()..=36 {
             let level = room.level(zoom);
@@ -369,7 +369,7 @@ fn nonsense_and_the_end_of_the_address_space_do_no_harm() {
                 Msg::Scroll(x),
                 Msg::Go { addr: Addr(u64::MAX), zoom: y },
                 Msg::Go { addr: Addr(u64::MAX), zoom: FARTHEST - 1.0 },
-                Msg::Room(Room { width: 1.0, height: 1.0, ratio: 0.0 }),
+                Msg::Room(Room { width: 1.0, height: 1.0, ratio: 0.0, large: false }),
                 Msg::Room(room()),
             ]);
         }
@@ -402,12 +402,14 @@ fn the_camera_follows_until_somebody_takes_it() {
     let aims = [
         Aim::All,
         Aim::Page(Addr(0x7f00_0000_7000)),
+        Aim::Whole(range(0x7f00_0000_0000, 480)),
+        Aim::Whole(range(0x7f00_0000_3000, 4)),
         Aim::Around { range: range(0x7f00_0000_0000, 480), addr: Addr(0x7f00_0000_0000) },
     ];
     pages.update(Msg::Room(room()), Some(&space), true);
     for (position, aim) in aims.into_iter().enumerate() {
         pages.prepare(
-            Shown { trace: 1, position, pid: 1, fading: false, kept: false },
+            Shown { trace: 1, position, pid: 1, fading: false, kept: false, together: None },
             &space,
             &[],
             || (aim, false),
@@ -422,6 +424,13 @@ fn the_camera_follows_until_somebody_takes_it() {
         match aim {
             Aim::All => assert!(pages.shows_all()),
             Aim::Page(addr) => assert_eq!(pages.one_page(), Some(addr)),
+            Aim::Whole(range) => {
+                assert_eq!(pages.framed(), Some(range));
+                for addr in [range.start(), Addr(range.end().0 - 1)] {
+                    let (_, y) = pages.place_of(addr).unwrap();
+                    assert!((0.0..400.0).contains(&y) && pages.one_page().is_none(), "{addr} at {y}");
+                }
+            }
             Aim::Around { addr, .. } => {
                 let (_, y) = pages.place_of(addr).unwrap();
                 assert!((0.0..400.0).contains(&y) && pages.one_page().is_none());
@@ -432,7 +441,7 @@ fn the_camera_follows_until_somebody_takes_it() {
     send(&mut pages, &space, Msg::Pan { dy: -50.0, glide: false });
     let (addr, zoom) = pages.camera().unwrap();
     pages.prepare(
-        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false },
+        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false, together: None },
         &space,
         &[],
         || (Aim::All, false),
@@ -441,7 +450,7 @@ fn the_camera_follows_until_somebody_takes_it() {
     assert_eq!(pages.camera(), Some((addr, zoom)), "events do not move it any more");
     pages.follow();
     pages.prepare(
-        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false },
+        Shown { trace: 1, position: 9, pid: 1, fading: false, kept: false, together: None },
         &space,
         &[],
         || (Aim::All, false),
@@ -488,7 +497,7 @@ fn what_goes_is_seen_until_it_has_faded() {
     let mut pages = shown(&space);
     let sections = pages.doc().sections.len();
     let gone = [range(0x3000_0000_0000, 20)];
-    let shown = |fading| Shown { trace: 1, position: 2, pid: 1, fading, kept: false };
+    let shown = |fading| Shown { trace: 1, position: 2, pid: 1, fading, kept: false, together: None };
     pages.prepare(shown(true), &space, &gone, || (Aim::All, false), true);
     assert_eq!(pages.doc().sections.len(), sections + 1);
     pages.prepare(shown(false), &space, &[], || (Aim::All, false), true);
@@ -501,7 +510,7 @@ fn an_event_that_keeps_the_mappings_keeps_the_layout() {
     let mut pages = shown(&space);
     let (outline, layouts) = (Rc::clone(pages.outline()), pages.layouts);
     write(&mut space, 0x7f00_0000_9000);
-    let at = |position, kept| Shown { trace: 1, position, pid: 1, fading: false, kept };
+    let at = |position, kept| Shown { trace: 1, position, pid: 1, fading: false, kept, together: None };
     pages.prepare(at(2, true), &space, &[], || (Aim::All, false), true);
     assert!(Rc::ptr_eq(&outline, pages.outline()) && pages.layouts == layouts);
     map(&mut space, 0x3000_0000_0000, 8);

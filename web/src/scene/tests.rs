@@ -13,7 +13,7 @@ fn scene_at(step: usize, progress: f32) -> Scene {
     let mut app = App::default();
     app.update(Msg::Loaded { name: "hello".into(), bytes: Ok(HELLO.into()), autoplay: false });
     app.update(Msg::ReducedMotion(true));
-    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0 })));
+    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0, large: false })));
     app.update(Msg::GoToStep(step));
     page_scene(view(&app).stage.page.as_ref().unwrap(), 640.0, 480.0, progress)
 }
@@ -54,7 +54,7 @@ fn asked_and_done_are_to_scale() {
 fn every_page_of_the_process_is_a_cell() {
     let mut app = App::default();
     app.update(Msg::Loaded { name: "hello".into(), bytes: Ok(HELLO.into()), autoplay: false });
-    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0 })));
+    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0, large: false })));
     let mut renderer = Recording::default();
     let space = app.timeline.as_ref().unwrap().world().processes().next().unwrap().0;
     let space = app.timeline.as_ref().unwrap().world().space(space).unwrap();

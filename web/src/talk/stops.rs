@@ -174,6 +174,19 @@ pub fn beside(stops: &[Stop], position: usize, back: bool) -> Option<&Stop> {
     }
 }
 
+/// Where a manual page is to be read: `mmap(2)` and the like; nothing that is written otherwise becomes an address.
+pub fn man_page(name: &str) -> Option<String> {
+    let (page, section) = name.strip_suffix(')')?.split_once('(')?;
+    let number = section.chars().next().filter(|c| ('1'..='9').contains(c))?;
+    let plain = |text: &str, more: &str| {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(char::from(b)))
+    };
+    let well = plain(page, "_.+-")
+        && page.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && plain(section, "");
+    well.then(|| format!("https://man7.org/linux/man-pages/man{number}/{page}.{section}.html"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +271,29 @@ mod tests {
         assert_eq!(along(0, false), [5, 9, 12, 3]);
         assert_eq!(along(3, true), [12, 9, 5]);
         assert_eq!((0..4).map(|at| number(&stops, at)).collect::<Vec<_>>(), [3, 0, 1, 2]);
+    }
+
+    #[test]
+    fn only_well_formed_names_lead_to_manual_pages() {
+        let page = |name| format!("https://man7.org/linux/man-pages/{name}.html");
+        assert_eq!(man_page("mmap(2)"), Some(page("man2/mmap.2")));
+        assert_eq!(man_page("proc_pid_maps(5)"), Some(page("man5/proc_pid_maps.5")));
+        assert_eq!(man_page("getrlimit(3p)"), Some(page("man3/getrlimit.3p")));
+        for bad in [
+            "",
+            "mmap",
+            "(2)",
+            "mmap()",
+            "mmap(0)",
+            "a/../b(2)",
+            "..(2)",
+            "x(2/../)",
+            "x?(2)",
+            "x y(2)",
+            "x(2) ",
+        ] {
+            assert_eq!(man_page(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -147,7 +147,13 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
             ],
         ),
         EventKind::Failed(failed) => (
-            format!("{}({}, {})", clipped(&failed.call, 40), failed.asked.addr, grouped(failed.asked.len)),
+            format!(
+                "{}({}, {}) = {}",
+                clipped(&failed.call, 40),
+                failed.asked.addr,
+                grouped(failed.asked.len),
+                clipped(&failed.errno, 40)
+            ),
             vec![
                 fact("asked", asked_text(&failed.asked)),
                 fact("kernel", format!("{}: {}", clipped(&failed.errno, 40), clipped(&failed.message, 120))),
@@ -191,7 +197,7 @@ fn describe(kind: &EventKind, page_size: PageSize) -> EventView {
         EventKind::Step(_) | EventKind::End(_) => (String::new(), Vec::new()),
         other => calls::describe(other, page_size),
     };
-    EventView { headline, failed: matches!(kind, EventKind::Failed(_)), facts }
+    EventView { headline, failed: matches!(kind, EventKind::Failed(_) | EventKind::Signal(_)), facts }
 }
 
 /// Bytes as C would write them in a string.

@@ -10,7 +10,7 @@ use crate::pages::outline::name;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::model::AddressSpace;
-use pagescope_shared::page::Page;
+use pagescope_shared::page::{Page, PageState};
 use pagescope_shared::timeline::Timeline;
 
 /// What stands in the middle.
@@ -92,6 +92,20 @@ pub(super) fn stage(app: &App, timeline: &Timeline, space: &AddressSpace) -> Sta
         stage.caption = caption(space, addr, pages.cell_of(addr));
     }
     stage
+}
+
+/// So many runs of pages are looked at for a legend.
+const LOOKED_AT: usize = 5000;
+
+/// The states of the pages in sight, a bit each as in [`PageState::ALL`].
+pub(super) fn states(app: &App, space: &AddressSpace) -> u32 {
+    let in_sight = || {
+        let (low, high) = app.pages.in_sight()?;
+        Range::new(Addr(low), Addr(high.saturating_add(1))).ok()
+    };
+    let Some(range) = app.pages.framed().or_else(in_sight) else { return 0 };
+    let bit = |state| 1 << PageState::ALL.iter().position(|known| *known == state).unwrap_or(0);
+    space.runs(range).take(LOOKED_AT).fold(0, |all, (_, page)| all | bit(page.state))
 }
 
 /// One page, taken apart.

@@ -11,7 +11,7 @@ fn app_at(step: usize) -> App {
     let mut app = App::default();
     app.update(Msg::ReducedMotion(true));
     app.update(Msg::Loaded { name: "hello.jsonl".into(), bytes: Ok(HELLO.into()), autoplay: false });
-    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0 })));
+    app.update(Msg::Pages(pages::Msg::Room(Room { width: 640.0, height: 480.0, ratio: 1.0, large: false })));
     app.update(Msg::GoToStep(step));
     app
 }

@@ -1,0 +1,40 @@
+//! A talk's part of the state.
+
+use super::App;
+use crate::player::Motion;
+use crate::talk::Msg;
+
+impl App {
+    pub(super) fn talk_msg(&mut self, msg: Msg) {
+        let talk = &mut self.talk;
+        match msg {
+            Msg::Toggle => self.give_talk(!self.talk.on),
+            Msg::Back if talk.typed > 0 => talk.typed = 0,
+            Msg::Back if talk.black || talk.spot => (talk.black, talk.spot) = (false, false),
+            Msg::Back => self.give_talk(false),
+            Msg::Code => talk.code = !talk.code,
+            Msg::Black => talk.black = !talk.black,
+            Msg::Light => talk.black = false,
+            Msg::Spot => talk.spot = !talk.spot,
+            Msg::Digit(digit) => talk.typed = (talk.typed * 10 + usize::from(digit % 10)) % 100_000,
+            Msg::Go => {
+                let typed = std::mem::take(&mut talk.typed);
+                match typed.checked_sub(1) {
+                    Some(index) => self.go_to_stop(index.min(self.talk.stops.len().saturating_sub(1))),
+                    None => self.next_step(),
+                }
+            }
+        }
+    }
+
+    /// Begins or ends a talk: nothing moves any more by itself.
+    pub(super) fn give_talk(&mut self, on: bool) {
+        if on && !self.talk.on {
+            self.motion = Motion::Still;
+            self.overlay = None;
+            self.pages.follow();
+        }
+        let talk = &mut self.talk;
+        (talk.on, talk.black, talk.spot, talk.typed) = (on, false, false, 0);
+    }
+}
