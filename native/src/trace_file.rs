@@ -8,6 +8,7 @@ use pagescope_shared::event::Event;
 use pagescope_shared::header::Header;
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::pscope::{Encoder, Options};
+use pagescope_shared::world::World;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -53,19 +54,38 @@ impl TraceFile {
     /// Writes one event. As a line it is with the kernel when this returns, compressed when there are many of them, or by
     /// [`Self::keep`].
     pub(crate) fn event(&mut self, event: &Event) -> Result<()> {
+        self.event_in(event, None)
+    }
+
+    /// The same, for one who follows all events with a model: `world` is how it is after this one.
+    pub(crate) fn followed(&mut self, event: &Event, world: &World) -> Result<()> {
+        self.event_in(event, Some(world))
+    }
+
+    fn event_in(&mut self, event: &Event, world: Option<&World>) -> Result<()> {
         let Form::Blocks(encoder) = &mut self.form else { return self.line(&event_line(event)?) };
         let Some(encoder) = encoder else { bail!("{} has no header yet", self.to.name()) };
-        encoder.push(event).with_context(|| format!("cannot write {}", self.to.name()))?;
+        let pushed = match world {
+            Some(world) => encoder.push_followed(event, world),
+            None => encoder.push(event),
+        };
+        pushed.with_context(|| format!("cannot write {}", self.to.name()))?;
         let bytes = encoder.take();
         self.put(&bytes)
     }
 
-    /// Brings to the kernel what waits to be compressed together with others, when that is half a second ago.
-    pub(crate) fn keep(&mut self) -> Result<()> {
+    /// Brings to the kernel what waits to be compressed together with others, when that is half a second ago. `world` is
+    /// as for [`Self::followed`].
+    pub(crate) fn keep(&mut self, world: &World) -> Result<()> {
         if self.written.elapsed() < PATIENCE {
             return Ok(());
         }
         self.written = Instant::now();
+        self.flush(world)
+    }
+
+    /// Brings to the kernel what waits to be compressed together with others.
+    pub(crate) fn flush(&mut self, world: &World) -> Result<()> {
         let bytes = match &mut self.form {
             Form::Lines | Form::Blocks(None) => return Ok(()),
             Form::Gzip(packer) => {
@@ -73,7 +93,7 @@ impl TraceFile {
                 std::mem::take(packer.get_mut())
             }
             Form::Blocks(Some(encoder)) => {
-                encoder.flush();
+                encoder.flush_followed(world);
                 encoder.take()
             }
         };

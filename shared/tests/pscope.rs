@@ -6,9 +6,11 @@
 
 use pagescope_shared::event::Event;
 use pagescope_shared::header::Header;
+use pagescope_shared::model::Change;
 use pagescope_shared::pscope::{Encoder, FRAME_BYTES, Options, TRAILER_BYTES, footer_offset};
 use pagescope_shared::store::Store;
 use pagescope_shared::trace::{Place, Reason, Trace, read};
+use pagescope_shared::world::World;
 
 const TEXT: &str = include_str!("golden/v1.jsonl");
 const GOLDEN: &[u8] = include_bytes!("golden/v1.pscope");
@@ -51,6 +53,24 @@ fn golden_v1_holds_what_its_text_holds() {
     // What is written today is the same, whatever the compressor makes of it.
     let plain = Options { compression: 0, ..options };
     assert_eq!(read(&encoded(&golden().header, &golden().events, plain)).unwrap(), golden());
+}
+
+#[test]
+fn who_follows_the_events_anyway_writes_the_same() {
+    let Trace { header, events, .. } = golden();
+    let options = Options { block_events: 6, ..Options::default() };
+    let mut encoder = Encoder::new(&header, options).unwrap();
+    let mut world = World::new(header.page_size);
+    let mut bytes = Vec::new();
+    for event in &events {
+        world.apply(event, &mut Change::default());
+        encoder.push_followed(event, &world).unwrap();
+        bytes.extend(encoder.take());
+    }
+    encoder.flush_followed(&world);
+    bytes.extend(encoder.take());
+    bytes.extend(encoder.finish());
+    assert!(bytes == encoded(&header, &events, options));
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Session {
     /// What was written long enough ago is brought to the file.
     fn keep(&mut self) -> Result<()> {
         if self.failed.is_none() {
-            self.failed = self.file.keep().err();
+            self.failed = self.file.keep(&self.world).err();
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Session {
         self.next_seq += 1;
         // The program goes on all the same; the error is told when it has ended.
         if self.failed.is_none() {
-            self.failed = self.file.event(&event).err();
+            self.failed = self.file.followed(&event, &self.world).err();
         }
         Ok(())
     }
@@ -224,6 +224,7 @@ impl Session {
         if let Some(error) = self.failed {
             return Err(error.context("the program has ended, but the trace is not whole"));
         }
+        self.file.flush(&self.world)?;
         self.file.finish()?;
         Ok((count, self.lost))
     }

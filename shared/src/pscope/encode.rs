@@ -97,6 +97,19 @@ impl Encoder {
     /// # Errors
     /// An event that no reader would take; then nothing was written.
     pub fn push(&mut self, event: &Event) -> Result<(), PushError> {
+        self.push_in(event, None)
+    }
+
+    /// The next event, of one who follows the events with a model anyway, all of them: `world` is how it is after this one.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub fn push_followed(&mut self, event: &Event, world: &World) -> Result<(), PushError> {
+        self.world = None;
+        self.push_in(event, Some(world))
+    }
+
+    fn push_in(&mut self, event: &Event, followed: Option<&World>) -> Result<(), PushError> {
         check(&event.kind, self.header.page_size).map_err(PushError::Refused)?;
         if let Some(previous) = self.last_seq.filter(|last| event.seq <= *last) {
             return Err(PushError::Refused(Reason::OutOfOrder { found: event.seq, previous }));
@@ -109,13 +122,22 @@ impl Encoder {
             world.apply(event, change);
         }
         if self.block.count >= self.options.block_events || self.block.is_full() {
-            self.flush();
+            self.flush_in(followed);
         }
         Ok(())
     }
 
     /// Ends the block, so that all events so far are in the bytes.
     pub fn flush(&mut self) {
+        self.flush_in(None);
+    }
+
+    /// As [`Self::flush`], for who follows: see [`Self::push_followed`].
+    pub fn flush_followed(&mut self, world: &World) {
+        self.flush_in(Some(world));
+    }
+
+    fn flush_in(&mut self, followed: Option<&World>) {
         let (events, seq, time_ns) = (self.block.count, self.block.seq.0, self.block.time_ns.0);
         if events == 0 {
             return;
@@ -129,12 +151,13 @@ impl Encoder {
         self.footer.blocks.push(BlockPlace { offset, bytes, position, events, seq, time_ns });
         self.since_keyframe += bytes;
         if self.since_keyframe >= self.keyframe_bytes.saturating_mul(KEYFRAME_PART) {
-            self.put_keyframe();
+            self.put_keyframe(followed);
         }
     }
 
-    fn put_keyframe(&mut self) {
-        let Some((world, _)) = &self.world else { return };
+    fn put_keyframe(&mut self, followed: Option<&World>) {
+        let own = self.world.as_ref().map(|(world, _)| world);
+        let Some(world) = followed.or(own).filter(|_| self.options.keyframes) else { return };
         let raw = world.save();
         self.since_keyframe = 0;
         self.keyframe_bytes = u64::try_from(raw.len()).unwrap_or(u64::MAX);
@@ -162,11 +185,6 @@ impl Encoder {
     /// How many events there are so far.
     pub fn position(&self) -> u64 {
         self.position
-    }
-
-    /// The world after the last event, when the model follows.
-    pub fn world(&self) -> Option<&World> {
-        self.world.as_ref().map(|(world, _)| world)
     }
 
     /// The last bytes.
