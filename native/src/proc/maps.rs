@@ -125,7 +125,8 @@ pub(crate) fn backing(name: &[u8], dev: String, inode: u64) -> Backing {
     // "/memfd:x (deleted)".
     if inode != 0 || name.starts_with(b"/") {
         // Objects of shared memory live in a file system that nobody can see.
-        let shm = ["/memfd:", "/dev/zero (deleted)", "/SYSV"].iter().any(|prefix| text.starts_with(prefix));
+        const SHARED: [&str; 4] = ["/memfd:", "/dev/zero (deleted)", "/SYSV", "[anon_shmem:"];
+        let shm = SHARED.iter().any(|prefix| text.starts_with(prefix));
         let object = Arc::new(Object { path: text, dev, inode });
         return if shm { Backing::Shm(object) } else { Backing::File(object) };
     }
@@ -162,6 +163,11 @@ mod tests {
                 b"1000-2000 rw-s 00000000 00:01 2060  /dev/zero (deleted)",
                 "rw-s",
                 Backing::Shm(object("/dev/zero (deleted)", "00:01", 2060)),
+            ),
+            (
+                b"1000-2000 rw-s 00000000 00:01 2061  [anon_shmem:name]",
+                "rw-s",
+                Backing::Shm(object("[anon_shmem:name]", "00:01", 2061)),
             ),
             (
                 b"1000-2000 rw-s 0 00:01 5  /SYSV00000000 (deleted)",

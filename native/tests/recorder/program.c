@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +125,13 @@ int main(int argc, char **argv) {
         usleep(200000);
         touch(at, 32);
         printf("%zu\n", swapped(at, 64));
+    } else if (!strcmp(name, "policy")) {
+        // Nothing in /proc/PID/maps tells why what has a policy of its own is a mapping of its own.
+        char *at = map(64 * PAGE, PROT_READ | PROT_WRITE);
+        touch(at, 64);
+        unsigned long nodes = 1;
+        if (syscall(SYS_mbind, at + 16 * PAGE, 16 * PAGE, 2, &nodes, 64, 0)) return 77;
+        told(at, 64 * PAGE);
     } else if (!strcmp(name, "odd-lengths")) {
         char *at = map(3 * PAGE + 5, PROT_READ | PROT_WRITE);
         touch(at, 4);

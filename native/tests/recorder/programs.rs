@@ -80,6 +80,21 @@ fn swapped_out_and_back() {
 }
 
 #[test]
+fn what_is_not_followed_is_told_and_mended() {
+    for backend in backends() {
+        let r = Recorded::of(backend, &[program(), "policy"]);
+        if r.output.status.code() == Some(77) {
+            eprintln!("not tried: mbind is not allowed here");
+            return;
+        }
+        let said = String::from_utf8_lossy(&r.output.stderr).into_owned();
+        assert!(said.contains("1 times model and kernel differed"), "{said}");
+        assert_eq!(r.mappings().iter().map(|(_, pages)| *pages).collect::<Vec<_>>(), vec![16, 16, 32]);
+        assert_eq!(r.pages(&[Private]), vec![64]);
+    }
+}
+
+#[test]
 fn lengths_are_rounded() {
     each(&["odd-lengths"], |r| {
         assert_eq!(r.pages(&[Private]), vec![3]);
