@@ -109,6 +109,8 @@ pub enum BrowserAct {
     Open,
     /// The whole screen, or a window again.
     FullScreen,
+    /// The window that only the speaker sees.
+    Speaker,
 }
 
 /// The command of this name.
@@ -371,6 +373,7 @@ pub static ALL: &[Command] = &[
     }),
     command("talk", "Talk mode", Talk, &["Shift+t"], |_| Some(Msg::Talk(talk::Msg::Toggle))),
     browser("full", "Full screen", Talk, &["f"], BrowserAct::FullScreen),
+    browser("speaker", "Speaker window: notes, what comes next, clock", Talk, &["s"], BrowserAct::Speaker),
     talk("talk-black", "Black screen, and light again", &["b", "."], |app| speak(app, talk::Msg::Black)),
     talk("talk-code", "The program beside the picture", &["c"], |app| speak(app, talk::Msg::Code)),
     talk("talk-spot", "Spotlight at the pointer", &["l"], |app| speak(app, talk::Msg::Spot)),

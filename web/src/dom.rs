@@ -20,6 +20,7 @@ mod picture;
 mod player;
 mod save;
 mod shell;
+mod speaker;
 mod talk;
 mod theme;
 mod time;
@@ -34,7 +35,10 @@ pub fn start() {
     std::panic::set_hook(Box::new(|info| {
         web_sys::console::error_1(&JsValue::from_str(&info.to_string()));
     }));
-    let begun = Elements::find().and_then(frame_loop::start);
+    let begun = Elements::find().and_then(|elements| match speaker::asked_for() {
+        Some(id) => speaker::start(&elements, &id),
+        None => frame_loop::start(elements),
+    });
     if let Err(reason) = begun {
         web_sys::console::error_1(&JsValue::from_str(&format!("pagescope cannot start: {reason}")));
     }

@@ -27,6 +27,10 @@ pub enum Msg {
     Digit(u8),
     /// To the stop whose number was typed.
     Go,
+    /// A command that came from the speaker window.
+    Asked(&'static str),
+    /// The browser has not let the speaker window open.
+    Blocked,
 }
 
 /// What a talk needs to know.

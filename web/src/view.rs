@@ -14,7 +14,7 @@ pub use stage::{PageStage, Stage};
 use crate::app::App;
 use crate::format::{clipped, count, file_name};
 use crate::player::Motion;
-use crate::talk::stops;
+use crate::talk::stops::{self, Stop};
 use crate::time::scale::{Pace, float, time_text};
 use pagescope_shared::addr::{Addr, PageSize, Range};
 use pagescope_shared::event::EventKind;
@@ -95,6 +95,30 @@ pub struct Player {
 }
 
 impl View {
+    /// What the speaker reads: which stop, its title, text and note, the question, title and text of the next stop.
+    pub fn spoken_to_speaker(&self, app: &App) -> [String; 7] {
+        let stops = &app.talk.stops;
+        let position = app.position();
+        let now = stops::told(stops, position).and_then(|at| stops.get(at));
+        let next = stops::beside(stops, position, false);
+        let count = match self.stop {
+            Some(at) => format!("{}{} / {}", self.who, stops::number(stops, at) + 1, stops.len()),
+            None => app.name.clone(),
+        };
+        let count = if app.talk.black { format!("{count} · black") } else { count };
+        let of =
+            |stop: Option<&Stop>, field: fn(&Stop) -> &String| stop.map(field).cloned().unwrap_or_default();
+        [
+            count,
+            self.step_title.clone(),
+            self.narration.clone(),
+            of(now, |stop| &stop.note),
+            String::new(),
+            of(next, |stop| &stop.title),
+            of(next, |stop| &stop.text),
+        ]
+    }
+
     /// What a listener is told: the step where there are steps, else the event.
     pub fn spoken(&self, app: &App) -> String {
         if !app.notice.is_empty() {

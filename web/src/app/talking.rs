@@ -8,6 +8,8 @@ impl App {
     pub(super) fn talk_msg(&mut self, msg: Msg) {
         let talk = &mut self.talk;
         match msg {
+            // Whatever comes next makes it light again, and nothing else.
+            Msg::Asked(_) | Msg::Digit(_) | Msg::Go if talk.black => talk.black = false,
             Msg::Toggle => self.give_talk(!self.talk.on),
             Msg::Back if talk.typed > 0 => talk.typed = 0,
             Msg::Back if talk.black || talk.spot => (talk.black, talk.spot) = (false, false),
@@ -17,6 +19,11 @@ impl App {
             Msg::Light => talk.black = false,
             Msg::Spot => talk.spot = !talk.spot,
             Msg::Digit(digit) => talk.typed = (talk.typed * 10 + usize::from(digit % 10)) % 100_000,
+            Msg::Asked(id) => self.happens(crate::msg::Msg::Run(id)),
+            Msg::Blocked => {
+                let why = "The browser has not let the speaker window open. Allow pop-ups for this page, then press S again.";
+                self.error = Some(why.to_owned());
+            }
             Msg::Go => {
                 let typed = std::mem::take(&mut talk.typed);
                 match typed.checked_sub(1) {

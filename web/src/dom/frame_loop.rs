@@ -10,6 +10,7 @@ use super::load::{Bar, Files, Loader};
 use super::opener::Opener;
 use super::overlay::Overlay;
 use super::part::{Frame, Part};
+use super::speaker::Link;
 use super::voice::Voice;
 use super::{
     input, map::Map, pages::PagesInput, panels::Panels, picture::Picture, player::Player, shell::Shell,
@@ -113,6 +114,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Author::new(&document, &queue)?),
             Box::new(Overlay::new(&elements, &queue)?),
             Box::new(Voice::new(&document)?),
+            Box::new(Link::new(&document, &queue)?),
         ],
         loader: Loader::new(&queue, files),
         pictures: vec![

@@ -3,7 +3,7 @@
 use super::elements::{Elements, Listener};
 use super::frame_loop::Queue;
 use super::load::Files;
-use super::{opener, theme, window};
+use super::{opener, speaker, theme, window};
 use crate::app::{SidePanel, StageView};
 use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
@@ -96,6 +96,7 @@ fn run(command: &'static Command, queue: &Queue, e: &Elements) {
         Act::Send(_) | Act::Time(_) | Act::Author(_) => queue.send(Msg::Run(command.id)),
         Act::Browser(BrowserAct::Open) => opener::show(&e.document),
         Act::Browser(BrowserAct::FullScreen) => full_screen(&e.document),
+        Act::Browser(BrowserAct::Speaker) => speaker::open(&e.document, queue),
         Act::Browser(BrowserAct::Theme) => {
             theme::toggle(e);
             queue.send(Msg::Redraw);

@@ -110,7 +110,7 @@ pub(super) fn exp2(n: u32) -> f64 {
 }
 
 /// Rounded down, 0 for what is negative or no number.
-pub(super) fn whole<N: TryFrom<u64> + Default>(x: f64) -> N {
+pub(crate) fn whole<N: TryFrom<u64> + Default>(x: f64) -> N {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what is exact")]
     let n = x.clamp(0.0, 9_007_199_254_740_992.0) as u64;
     N::try_from(n).unwrap_or_default()
