@@ -7,6 +7,9 @@ use crate::load::percent_decoded;
 use pagescope_shared::addr::{Addr, Range};
 use std::fmt::Write;
 
+/// See [`Address::is_embedded`].
+const EMBEDDED: (&str, &str) = ("embed", "1");
+
 /// What an address says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Address {
@@ -74,8 +77,17 @@ impl Address {
             "marks" => place.marks = Some(value.to_owned()).filter(|marks| !marks.is_empty()),
             "play" => self.still = value == "0",
             "talk" => place.talk = value == "1",
-            _ => self.others.push((name.to_owned(), value.to_owned())),
+            _ => {
+                // A frame in another page has no room for more than a talk has.
+                place.talk |= (name, value) == EMBEDDED;
+                self.others.push((name.to_owned(), value.to_owned()));
+            }
         }
+    }
+
+    /// `embed=1`: the page stands in a frame of another one.
+    pub fn is_embedded(&self) -> bool {
+        self.others.iter().any(|(name, value)| (name.as_str(), value.as_str()) == EMBEDDED)
     }
 
     /// The same of another trace and place.

@@ -243,6 +243,10 @@ impl App {
             Msg::NextEvent => self.jump(self.position().saturating_add(1)),
             Msg::PreviousEvent => self.jump(self.position().saturating_sub(1)),
             Msg::Seek(to) => self.jump(to),
+            Msg::SeekTime(time_ns) => {
+                (self.motion, self.pursuit) = (Motion::Still, None);
+                self.aim(Goal::Time(time_ns));
+            }
             Msg::GoToStep(index) => self.go_to_stop(index),
             Msg::Home if self.talk.on && !self.talk.stops.is_empty() => self.go_to_stop(0),
             Msg::End if self.talk.on && !self.talk.stops.is_empty() => {
@@ -296,6 +300,7 @@ impl App {
             Msg::Overlay(msg) => self.overlay_message(msg),
             Msg::Compare(msg) => self.compare.update(msg, self.position()),
             Msg::Talk(msg) => self.talk_msg(msg),
+            Msg::Embedded(act) => act.message(self).into_iter().for_each(|msg| self.update(msg)),
             Msg::Run(id) => {
                 if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
                     self.update(msg);

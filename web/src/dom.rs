@@ -4,6 +4,7 @@ mod address;
 mod author;
 mod document;
 mod elements;
+mod embed;
 mod events;
 mod fetch;
 mod frame_loop;

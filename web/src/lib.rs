@@ -12,6 +12,7 @@ pub mod commands;
 pub mod compare;
 #[cfg(target_arch = "wasm32")]
 pub mod dom;
+pub mod embed;
 pub mod events;
 pub use pagescope_shared::format;
 pub mod inspect;

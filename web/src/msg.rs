@@ -47,6 +47,8 @@ pub enum Msg {
     Unloop,
     /// To a position: the number of events before it.
     Seek(usize),
+    /// To the moment after all events until then, in nanoseconds.
+    SeekTime(u64),
     /// To the end of a step, counted from 0.
     GoToStep(usize),
     /// To the start.
@@ -97,6 +99,8 @@ pub enum Msg {
     Author(crate::author::Msg),
     /// In a talk.
     Talk(crate::talk::Msg),
+    /// What the page that embeds this one asks for.
+    Embedded(crate::embed::Act),
     /// A command of the table, by its id.
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.

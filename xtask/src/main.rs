@@ -8,6 +8,7 @@ mod demo;
 mod gallery;
 mod page;
 mod paths;
+mod reveal;
 mod run;
 mod setup;
 mod size;

@@ -2,7 +2,7 @@
 
 use crate::run::{self, cargo, command};
 use crate::versions::{TOOLS, Tool};
-use crate::{apt, browser, debian, paths, tools, wasm};
+use crate::{apt, browser, debian, paths, reveal, tools, wasm};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, TryLockError};
 use std::thread;
@@ -133,6 +133,7 @@ fn things(scope: Scope, fallback: bool) -> Vec<Thing> {
         things.push(lints());
         things.push(c_compiler());
         things.push(chromium());
+        things.push(reveal_js());
     }
     // The names in a column.
     let width = things.iter().map(|t| t.name.len()).max().unwrap_or(0);
@@ -211,6 +212,16 @@ fn chromium() -> Thing {
         optional: None,
         find: Box::new(|| browser::locate().map(|b| b.chrome.display().to_string())),
         install: Box::new(|label| apt::install(label, &browser::PACKAGES)),
+    }
+}
+
+fn reveal_js() -> Thing {
+    Thing {
+        name: format!("reveal.js {}", reveal::VERSION),
+        typical: "typically 5 seconds",
+        optional: Some("the deck in docs/ is not tested"),
+        find: Box::new(|| reveal::locate().map(|dist| dist.display().to_string())),
+        install: Box::new(reveal::install),
     }
 }
 

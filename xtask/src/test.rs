@@ -4,7 +4,7 @@ use crate::run::{self, cargo};
 use crate::setup::{self, Scope};
 use crate::versions::WASM_BINDGEN;
 use crate::wasm::{self, Way};
-use crate::{browser, page, paths, size, tools};
+use crate::{browser, page, paths, reveal, size, tools};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::process::Command;
@@ -160,6 +160,10 @@ fn native_tests() -> Result<()> {
     ])
     .env("PAGESCOPE_CHROME", &browser.chrome)
     .env("PAGESCOPE_CHROMEDRIVER", &browser.driver);
+    match reveal::locate() {
+        Some(dist) => drop(cmd.env("PAGESCOPE_REVEAL", dist)),
+        None => eprintln!("SKIPPED: the deck in docs/, for want of reveal.js"),
+    }
     run::run(&mut cmd)
 }
 

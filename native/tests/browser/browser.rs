@@ -159,6 +159,15 @@ impl Browser {
         self.client.find(Locator::Id(id)).await?.text().await
     }
 
+    pub(crate) async fn find(&self, what: Locator<'_>) -> Result<Element, CmdError> {
+        self.client.find(what).await
+    }
+
+    /// Back to the page that the frame is in.
+    pub(crate) async fn leave_frame(&self) -> Result<(), CmdError> {
+        self.client.clone().enter_parent_frame().await
+    }
+
     /// Presses a key on the page, with no control focused.
     pub(crate) async fn key(&self, key: &str) -> Result<(), CmdError> {
         self.script("document.activeElement.blur()", json!([])).await?;

@@ -8,6 +8,7 @@
 
 mod alone;
 mod browser;
+mod deck;
 mod hostile;
 mod long;
 mod picture;
@@ -34,15 +35,22 @@ const PRIVATE: [u8; 3] = hex("1372b2");
 const PRIVATE_DARK: [u8; 3] = hex("27ace3");
 const UNTOUCHED: [u8; 3] = hex("62656b");
 
-/// One browser for all: starting one costs more than the checks. But for the file that stands alone: there is no network
-/// for it at all.
+/// One browser for all: starting one costs more than the checks.
 #[tokio::test]
 async fn the_page_shows_what_the_kernel_did() {
     let browser = Browser::start(&[]).await;
     let served = Served::hello();
     end(browser, async |browser: &Browser| checks(browser, &served).await).await;
+}
+
+#[tokio::test]
+async fn what_stands_alone_needs_no_network() {
     let no_network = ["--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>"];
-    end(Browser::start(&no_network).await, alone::one_file_without_a_network).await;
+    end(Browser::start(&no_network).await, async |browser: &Browser| {
+        alone::one_file_without_a_network(browser).await?;
+        deck::a_deck_with_frames(browser).await
+    })
+    .await;
 }
 
 /// The browser is closed before a failure is told.

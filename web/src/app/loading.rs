@@ -299,7 +299,7 @@ impl App {
         self.aim(Goal::Position(to));
     }
 
-    fn aim(&mut self, goal: Goal) {
+    pub(super) fn aim(&mut self, goal: Goal) {
         self.goal = Some(goal);
         self.approach_goal(NEAR);
     }

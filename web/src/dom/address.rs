@@ -144,7 +144,8 @@ impl Part for AddressLine {
         let (a, b) = (&now.place, &self.written.place);
         let turn = now.trace != self.written.trace
             || (a.view, a.pid, a.selection, a.talk) != (b.view, b.pid, b.selection, b.talk);
-        if turn {
+        // A frame leaves the history to the page around it.
+        if turn && !now.is_embedded() {
             // Where one comes back to is where one was.
             let before = std::mem::replace(&mut self.now, now.clone());
             if before != self.written && before.trace == self.written.trace {

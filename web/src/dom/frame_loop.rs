@@ -5,6 +5,7 @@ use super::address::AddressLine;
 use super::author::Author;
 use super::document::BlockPanel;
 use super::elements::{Elements, Listener, by_id};
+use super::embed::Embed;
 use super::events::Events;
 use super::load::{Bar, Files, Loader};
 use super::opener::Opener;
@@ -128,6 +129,9 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         marked: (0, false),
         _listeners: listeners,
     };
+    if let Some(embed) = Embed::new(&document, &queue)? {
+        page.panels.push(Box::new(embed));
+    }
     let inner = queue.clone();
     *queue.0.frame.borrow_mut() = Some(Closure::new(move |now: f64| {
         inner.0.scheduled.set(false);

@@ -3,7 +3,7 @@
 use super::elements::{Elements, Listener};
 use super::frame_loop::Queue;
 use super::load::Files;
-use super::{opener, speaker, theme, window};
+use super::{embed, opener, speaker, theme, window};
 use crate::app::{SidePanel, StageView};
 use crate::commands::{self, Act, BrowserAct, Command};
 use crate::msg::Msg;
@@ -140,7 +140,7 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
         event.prevent_default();
         return queue.send(Msg::Talk(talk::Msg::Light));
     }
-    let digit = event.key().parse().ok().filter(|digit| *digit < 10 && !ctrl && talk);
+    let digit = event.key().parse().ok().filter(|digit| *digit < 10 && !ctrl && talk && !on("embed"));
     if let Some(digit) = digit {
         event.prevent_default();
         return queue.send(Msg::Talk(talk::Msg::Digit(digit)));
@@ -151,7 +151,11 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     if focus.is_some_and(|focus| undoes_itself(&focus, &name)) {
         return;
     }
-    if let Some(command) = commands::by_key(&name, stage, side, talk) {
+    let command = commands::by_key(&name, stage, side, talk);
+    if embed::hands_on(event, command, &e.document) {
+        return event.prevent_default();
+    }
+    if let Some(command) = command {
         event.prevent_default();
         run(command, queue, e);
     }
