@@ -142,6 +142,10 @@ pub struct App {
     pub goal: Option<Goal>,
     /// Whether the person has done anything yet.
     pub touched: bool,
+    /// How many times the person has asked for a picture.
+    pub pictures: u32,
+    /// A video that is being made.
+    pub video: Option<crate::capture::Video>,
     /// How many times the person has asked for a link to what is shown.
     pub links: u32,
     /// Where the camera of the pages is to go then, and how close.
@@ -203,6 +207,8 @@ impl Default for App {
             source: None,
             goal: None,
             touched: false,
+            pictures: 0,
+            video: None,
             links: 0,
             camera_goal: None,
             goal_is_near: false,
@@ -291,6 +297,8 @@ impl App {
                     self.author.is_safe();
                 }
             }
+            Msg::Picture => self.pictures += 1,
+            Msg::Video => self.toggle_video(),
             Msg::Author(msg) => self.author_msg(msg),
             Msg::Events(msg) => self.events_message(msg),
             Msg::Pursue(pursuit) => {
@@ -366,7 +374,10 @@ impl App {
 
     /// Whether frames must go on: something moves.
     pub fn is_moving(&self) -> bool {
-        self.motion != Motion::Still || self.progress() < 1.0 || self.pages.is_moving()
+        self.motion != Motion::Still
+            || self.video.is_some()
+            || self.progress() < 1.0
+            || self.pages.is_moving()
     }
 
     /// How far the change to this position has come, from 0 to 1, eased.

@@ -175,8 +175,12 @@ impl Author {
             let mark: &Mark = mark;
             (mark, Marker { order: (!in_time).then_some(order), ..mark.marker.clone() })
         };
-        let mut all: Vec<_> = self.marks().zip(1..).map(ordered).collect();
-        all.sort_by_key(|(mark, _)| mark.stands());
+        let mut all: Vec<(&Mark, Marker)> = Vec::with_capacity(self.list.len());
+        for (mark, marker) in self.marks().zip(1..).map(ordered) {
+            // Nearly always the last one: a sort would cost the page more than it does.
+            let at = all.partition_point(|(other, _)| other.stands() <= mark.stands());
+            all.insert(at, (mark, marker));
+        }
         all
     }
 

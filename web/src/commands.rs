@@ -391,6 +391,12 @@ pub static ALL: &[Command] = &[
         let stopped = app.load_progress()?.stopped;
         Some(Msg::Load(if stopped { load::Msg::GoOn } else { load::Msg::Cancel }))
     }),
+    command("picture", "Save a picture of what is shown", Page, &["c"], |app| {
+        app.timeline.as_ref().map(|_| Msg::Picture)
+    }),
+    command("video", "Save a video from here on, or stop it", Page, &["Shift+c"], |app| {
+        app.timeline.as_ref().map(|_| Msg::Video)
+    }),
     command("link", "Copy a link to this moment", Page, &["y"], |app| {
         app.timeline.as_ref().map(|_| Msg::CopyLink)
     }),

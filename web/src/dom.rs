@@ -2,6 +2,8 @@
 
 mod address;
 mod author;
+mod capture;
+mod compose;
 mod document;
 mod elements;
 mod embed;

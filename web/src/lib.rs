@@ -8,6 +8,7 @@ pub mod about;
 pub mod address;
 pub mod app;
 pub mod author;
+pub mod capture;
 pub mod commands;
 pub mod compare;
 #[cfg(target_arch = "wasm32")]

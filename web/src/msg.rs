@@ -105,6 +105,10 @@ pub enum Msg {
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.
     Frame,
+    /// A picture of what is shown.
+    Picture,
+    /// A video of what is played from here, or no more of it.
+    Video,
     /// Put a link to what is shown into the clipboard.
     CopyLink,
     /// Something that only the drawing depends on changed: size, theme.

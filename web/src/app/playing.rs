@@ -8,7 +8,7 @@ use crate::time::scale::Place;
 use pagescope_shared::timeline::Timeline;
 
 impl App {
-    pub(super) fn toggle_play(&mut self) {
+    pub(crate) fn toggle_play(&mut self) {
         let Some(timeline) = &self.timeline else { return };
         if self.motion == Motion::Playing {
             self.motion = Motion::Still;
@@ -139,6 +139,7 @@ impl App {
     pub(super) fn tick(&mut self, ms: f64) {
         let ms = if ms.is_finite() { ms.clamp(0.0, 250.0) } else { 0.0 };
         self.since_change += ms;
+        self.video_goes_on(ms);
         if self.pages.is_moving() {
             self.pages.tick(ms);
             // What is in sight is said anew where it stops.
@@ -174,6 +175,8 @@ impl App {
             }
             let Some(next) = next else {
                 match self.repeat {
+                    // A video has it once.
+                    Some(_) if self.video.is_some() => self.motion = Motion::Still,
                     // The last event of a loop is seen as long as a step's.
                     Some((from, _)) if !brisk && self.waited >= 1000.0 => {
                         self.waited = 0.0;
@@ -211,6 +214,10 @@ impl App {
         };
         let to = to.max(timeline.position());
         match self.repeat {
+            Some((_, limit)) if to >= limit && self.video.is_some() => {
+                self.set_position(limit);
+                self.motion = Motion::Still;
+            }
             Some((from, limit)) if to >= limit => {
                 course = begin(from);
                 self.course = Some(course);

@@ -7,7 +7,6 @@ use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::pscope::{Encoder, Options};
 use pagescope_shared::store::Store;
 use pagescope_shared::timeline::Timeline;
-use std::collections::BTreeMap;
 
 /// A copy on its way.
 pub struct Copy {
@@ -15,7 +14,7 @@ pub struct Copy {
     pub name: String,
     form: Form,
     /// What becomes of the trace's own markers, by the number of their event; who is not here is left out.
-    kept: BTreeMap<usize, Marker>,
+    kept: std::vec::IntoIter<(usize, Marker)>,
     /// The events behind these numbers that are markers of which nothing is known here stay.
     known: usize,
     /// New ones: how many events lie before each, by that number.
@@ -63,14 +62,14 @@ impl Copy {
     /// In a few words why there is none.
     pub fn new(author: &Author, timeline: &Timeline, name: &str) -> Result<Self, String> {
         let store = timeline.store();
-        let (mut kept, mut new) = (BTreeMap::new(), Vec::new());
+        let (mut kept, mut new) = (Vec::new(), Vec::new());
         let end = timeline.end();
         let ends = end
             .checked_sub(1)
             .filter(|at| timeline.event_at(*at).is_some_and(|event| matches!(event.kind, EventKind::End(_))));
         for (mark, marker) in author.markers() {
             if let Some(event) = mark.position.checked_sub(1).filter(|_| mark.own) {
-                kept.insert(event, marker);
+                kept.push((event, marker));
                 continue;
             }
             let pid = mark.pid.unwrap_or(0);
@@ -95,7 +94,7 @@ impl Copy {
         Ok(Self {
             name,
             form,
-            kept,
+            kept: kept.into_iter(),
             known,
             new,
             put: 0,
@@ -164,14 +163,15 @@ impl Copy {
     fn put_old(&mut self, event: &Event, lines: &mut Vec<u8>) -> Result<(), String> {
         let mut event = event.clone();
         match &mut event.kind {
-            EventKind::Marker(marker) if self.position < self.known => match self.kept.remove(&self.position)
-            {
-                Some(kept) => **marker = kept,
-                None => {
+            EventKind::Marker(marker) if self.position < self.known => {
+                let next = self.kept.as_slice().first();
+                let kept = next.is_some_and(|(at, _)| *at == self.position);
+                let Some((_, kept)) = kept.then(|| self.kept.next()).flatten() else {
                     self.shift -= 1;
                     return Ok(());
-                }
-            },
+                };
+                **marker = kept;
+            }
             EventKind::End(end) => end.count = end.count.saturating_add_signed(self.shift),
             _ => {}
         }

@@ -27,6 +27,16 @@ fn read() -> Result<Address, String> {
     Ok(Address::parse(&part(location.search()), &part(location.hash())))
 }
 
+/// Says something for a few seconds.
+pub(super) async fn tell(said: &HtmlElement, text: &str) {
+    said.set_text_content(Some(text));
+    said.set_hidden(false);
+    pause(3000).await;
+    if said.text_content().as_deref() == Some(text) {
+        said.set_hidden(true);
+    }
+}
+
 /// Writes the address.
 pub(super) struct AddressLine {
     /// What stands there.
@@ -95,12 +105,7 @@ impl AddressLine {
                 (true, true) => "Link copied: it names the moment, and the file has to be opened first",
                 (true, false) => "Link to this moment copied",
             };
-            said.set_text_content(Some(text));
-            said.set_hidden(false);
-            pause(3000).await;
-            if said.text_content().as_deref() == Some(text) {
-                said.set_hidden(true);
-            }
+            tell(&said, text).await;
         });
     }
 

@@ -3,6 +3,7 @@
 
 use super::address::AddressLine;
 use super::author::Author;
+use super::capture::Capture;
 use super::document::BlockPanel;
 use super::elements::{Elements, Listener, by_id};
 use super::embed::Embed;
@@ -122,6 +123,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Picture::new(Rc::clone(&elements), &queue)?),
             Box::new(Walk::new(&document, &queue)?),
             Box::new(Time::new(&document, &queue)?),
+            Box::new(Capture::new(&document, &queue)?),
         ],
         meter: Meter::default(),
         meter_element: by_id(&document, "meter")?,

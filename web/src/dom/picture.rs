@@ -29,12 +29,10 @@ pub(super) struct Picture {
     renderer: Box<dyn Renderer>,
     /// The graphics card has lost what it held: it comes back empty.
     lost: Rc<Cell<bool>>,
-    painter: Painter,
+    scenes: Scenes,
     labels: Vec<(Element, Label)>,
     theme: Option<String>,
     palette: Palette,
-    /// What the latest event is about, and at which moment of which trace.
-    subject: (Option<(u64, usize)>, Option<Range>),
     attributes: [String; 3],
     extent: Extent,
     /// What stands there, unless it moves: to draw the same again costs the browser a copy of it.
@@ -78,64 +76,26 @@ impl Picture {
             queue: queue.clone(),
             renderer,
             lost,
-            painter: Painter::default(),
+            scenes: Scenes::default(),
             labels: Vec::new(),
             theme: None,
             palette: [[0.5; 4]; Fill::ALL.len()],
-            subject: (None, None),
             attributes: Default::default(),
             _listeners: listeners,
             elements,
         })
     }
 
-    /// The colours stand in the style sheet, once for both themes.
+    /// The colours, when they are others.
     fn read_palette(&mut self) {
-        let Some(root) = self.elements.document.document_element() else { return };
-        let theme = root.get_attribute("data-theme");
+        let root = self.elements.document.document_element();
+        let theme = root.and_then(|root| root.get_attribute("data-theme"));
         if theme.is_some() && theme == self.theme {
             return;
         }
-        let Some(style) = window().ok().and_then(|w| w.get_computed_style(&root).ok().flatten()) else {
-            return;
-        };
-        for (fill, colour) in Fill::ALL.iter().zip(&mut self.palette) {
-            let text = style.get_property_value(&format!("--state-{}", fill.name())).unwrap_or_default();
-            *colour = parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0]);
+        if let Some(palette) = palette(&self.elements.document) {
+            (self.palette, self.theme) = (palette, theme);
         }
-        self.theme = theme;
-    }
-
-    fn subject(&mut self, app: &App) -> Option<Range> {
-        let timeline = app.timeline.as_ref()?;
-        let now = Some((app.trace, timeline.position()));
-        if self.subject.0 != now {
-            self.subject = (now, subject(timeline).map(|subject| subject.range));
-        }
-        self.subject.1
-    }
-
-    fn scene(&mut self, app: &App, view: &View, viewport: Viewport, progress: f32) -> Option<Scene> {
-        if let Some(page) = &view.stage.page {
-            return Some(page_scene(page, viewport.width, viewport.height, progress));
-        }
-        let subject = self.subject(app);
-        let timeline = app.timeline.as_ref()?;
-        let (pid, _) = shown_process(app, timeline)?;
-        let world = timeline.world();
-        let space = world.space(pid)?;
-        // What an event changed is shown when time went on, not when it was turned back.
-        let forward = app.came_from < timeline.position();
-        let of_it = timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
-        let changes = if forward && of_it { timeline.change().pages.as_slice() } else { &[] };
-        let marks = Marks {
-            subject: subject.filter(|_| of_it),
-            hover: app.hover,
-            selection: app.selection,
-            changes,
-            progress: if forward { progress } else { 1.0 },
-        };
-        Some(self.painter.scene(&app.pages, space, &marks))
     }
 
     /// Labels move at every frame of a zoom: what does not differ is not written.
@@ -161,6 +121,65 @@ impl Picture {
                 self.labels.push((element, label));
             }
         }
+    }
+}
+
+/// The colours stand in the style sheet, once for both themes.
+pub(super) fn palette(document: &web_sys::Document) -> Option<Palette> {
+    let root = document.document_element()?;
+    let style = window().ok()?.get_computed_style(&root).ok()??;
+    Some(Fill::ALL.map(|fill| {
+        let text = style.get_property_value(&format!("--state-{}", fill.name())).unwrap_or_default();
+        parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0])
+    }))
+}
+
+/// Makes scenes of states, and keeps what was worked out for the last one.
+#[derive(Default)]
+pub(super) struct Scenes {
+    painter: Painter,
+    /// What the latest event is about, and at which moment of which trace.
+    subject: (Option<(u64, usize)>, Option<Range>),
+}
+
+impl Scenes {
+    fn subject(&mut self, app: &App) -> Option<Range> {
+        let timeline = app.timeline.as_ref()?;
+        let now = Some((app.trace, timeline.position()));
+        if self.subject.0 != now {
+            self.subject = (now, subject(timeline).map(|subject| subject.range));
+        }
+        self.subject.1
+    }
+
+    /// The scene of a state; none before there is a process.
+    pub(super) fn scene(
+        &mut self,
+        app: &App,
+        view: &View,
+        viewport: Viewport,
+        progress: f32,
+    ) -> Option<Scene> {
+        if let Some(page) = &view.stage.page {
+            return Some(page_scene(page, viewport.width, viewport.height, progress));
+        }
+        let subject = self.subject(app);
+        let timeline = app.timeline.as_ref()?;
+        let (pid, _) = shown_process(app, timeline)?;
+        let world = timeline.world();
+        let space = world.space(pid)?;
+        // What an event changed is shown when time went on, not when it was turned back.
+        let forward = app.came_from < timeline.position();
+        let of_it = timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
+        let changes = if forward && of_it { timeline.change().pages.as_slice() } else { &[] };
+        let marks = Marks {
+            subject: subject.filter(|_| of_it),
+            hover: app.hover,
+            selection: app.selection,
+            changes,
+            progress: if forward { progress } else { 1.0 },
+        };
+        Some(self.painter.scene(&app.pages, space, &marks))
     }
 }
 
@@ -219,7 +238,7 @@ impl Part for Picture {
             self.renderer = Box::new(renderer);
         }
         let viewport = Viewport { width, height, ratio };
-        let scene = self.scene(frame.app, view, viewport, progress).unwrap_or_default();
+        let scene = self.scenes.scene(frame.app, view, viewport, progress).unwrap_or_default();
         self.renderer.draw(&scene, &self.palette, viewport);
         let cell = scene.page_cell.map(|Rect { x, y, w, h }| format!("{x:.1} {y:.1} {w:.1} {h:.1}"));
         let level = scene.cells.as_ref().map(|cells| {
@@ -244,7 +263,7 @@ impl Part for Picture {
     }
 }
 
-fn resize(canvas: &HtmlCanvasElement, width: f32, height: f32) {
+pub(super) fn resize(canvas: &HtmlCanvasElement, width: f32, height: f32) {
     let (w, h) = (device_pixels(width), device_pixels(height));
     if (canvas.width(), canvas.height()) != (w, h) {
         canvas.set_width(w);

@@ -142,8 +142,11 @@ fn told_out_of_time(stops: &[Stop]) -> Option<Vec<usize>> {
     if stops.is_sorted_by_key(|stop| stop.place) {
         return None;
     }
-    let mut order: Vec<usize> = (0..stops.len()).collect();
-    order.sort_by_key(|at| stops.get(*at).map(|stop| stop.place));
+    let place = |at: usize| stops.get(at).map(|stop| stop.place);
+    let mut order = Vec::with_capacity(stops.len());
+    for at in 0..stops.len() {
+        order.insert(order.partition_point(|other| place(*other) <= place(at)), at);
+    }
     Some(order)
 }
 

@@ -1,0 +1,401 @@
+//! Pictures and videos: what stands in the middle of the page, with what happens in words under it.
+
+use super::address::tell;
+use super::compose::{Composer, SWATCH, even, long};
+use super::elements::{Listener, by_id, letters, make};
+use super::frame_loop::Queue;
+use super::part::{Frame, Part};
+use super::picture::{Scenes, palette, resize};
+use super::{save, window};
+use crate::app::StageView;
+use crate::capture::{Under, clock, file_name, under};
+use crate::layout::Rect;
+use crate::msg::Msg;
+use crate::palette::{Fill, Palette};
+use crate::render::canvas2d::Canvas2d;
+use crate::render::webgl::WebGl;
+use crate::render::{Renderer, Viewport};
+use crate::scene::Scene;
+use js_sys::{Array, Promise, Reflect};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    Blob, BlobEvent, CanvasRenderingContext2d, Document, Element, HtmlCanvasElement, HtmlElement,
+    MediaRecorder, MediaRecorderOptions,
+};
+
+/// A picture has so many pixels for one of the page.
+const FINE: f64 = 2.0;
+/// So many lines of words stand under a video, and at most under a picture.
+const LINES: usize = 3;
+const PICTURE_LINES: usize = 8;
+/// What videos are written as, the best first: the type, and how its files end.
+const TYPES: [(&str, &str); 4] = [
+    ("video/webm;codecs=vp9", "webm"),
+    ("video/webm;codecs=vp8", "webm"),
+    ("video/webm", "webm"),
+    ("video/mp4", "mp4"),
+];
+const BITS_A_SECOND: u32 = 6_000_000;
+
+/// Makes them.
+pub(super) struct Capture {
+    document: Document,
+    queue: Queue,
+    said: HtmlElement,
+    mark: HtmlElement,
+    time: HtmlElement,
+    scenes: Scenes,
+    /// The pages once more, and what draws them. One for all pictures: browsers have few of these.
+    fine: HtmlCanvasElement,
+    renderer: Option<Box<dyn Renderer>>,
+    /// Fills with their patterns, in the colours of a theme.
+    swatches: Option<(String, HtmlCanvasElement)>,
+    pictures: u32,
+    video: Option<Recording>,
+    /// Its last bytes may still come.
+    last: Option<Recording>,
+}
+
+/// A video that is being made.
+struct Recording {
+    recorder: MediaRecorder,
+    canvas: HtmlCanvasElement,
+    context: CanvasRenderingContext2d,
+    /// When its last frame was drawn, in its own milliseconds.
+    drawn: f64,
+    _listeners: [Listener; 2],
+}
+
+/// Sizes of letters, in CSS pixels.
+struct Type {
+    /// Where texts begin.
+    left: f64,
+    small: f64,
+    text: f64,
+    family: String,
+}
+
+fn canvas(document: &Document) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
+    let canvas: HtmlCanvasElement = make(document, "canvas", "", "")?.dyn_into().ok()?;
+    let context = canvas.get_context("2d").ok()??.dyn_into().ok()?;
+    Some((canvas, context))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "lengths of a screen")]
+fn short(x: f64) -> f32 {
+    x as f32
+}
+
+impl Capture {
+    pub(super) fn new(document: &Document, queue: &Queue) -> Result<Self, String> {
+        let fine = make(document, "canvas", "", "").and_then(|canvas| canvas.dyn_into().ok());
+        Ok(Self {
+            document: document.clone(),
+            queue: queue.clone(),
+            said: by_id(document, "said")?,
+            mark: by_id(document, "recording")?,
+            time: by_id(document, "recording-time")?,
+            scenes: Scenes::default(),
+            fine: fine.ok_or("there is no canvas")?,
+            renderer: None,
+            swatches: None,
+            pictures: 0,
+            video: None,
+            last: None,
+        })
+    }
+
+    fn tell(&self, text: String) {
+        let said = self.said.clone();
+        spawn_local(async move { tell(&said, &text).await });
+    }
+
+    /// What stands in the middle.
+    fn root(&self, stage: StageView) -> Option<Element> {
+        self.document.get_element_by_id(match stage {
+            StageView::Pages => "stage",
+            StageView::Walk => "walk",
+            StageView::Time => "time",
+        })
+    }
+
+    fn letters(&self) -> Type {
+        let of =
+            |id: &str| self.document.get_element_by_id(id).and_then(|e| letters(&e)).map_or(13.0, f64::from);
+        let body = self.document.body().and_then(|body| window().ok()?.get_computed_style(&body).ok()?);
+        let family = body.and_then(|style| style.get_property_value("font-family").ok());
+        Type {
+            left: 0.0,
+            small: of("legend"),
+            text: of("detail"),
+            family: family.unwrap_or_else(|| "sans-serif".to_owned()),
+        }
+    }
+
+    fn draw(&mut self, scene: &Scene, colours: &Palette, viewport: Viewport) {
+        if self.renderer.is_none() {
+            let webgl = WebGl::new(self.fine.clone()).map(|webgl| Box::new(webgl) as Box<dyn Renderer>);
+            let other = || Canvas2d::new(&self.fine).map(|canvas| Box::new(canvas) as Box<dyn Renderer>);
+            self.renderer = webgl.or_else(|_| other()).ok();
+        }
+        resize(&self.fine, viewport.width * viewport.ratio, viewport.height * viewport.ratio);
+        if let Some(renderer) = &mut self.renderer {
+            renderer.draw(scene, colours, viewport);
+        }
+    }
+
+    /// All fills side by side: drawn once for a theme, for a canvas is slow to read.
+    fn swatches(&mut self, theme: String, colours: &Palette) -> Option<HtmlCanvasElement> {
+        if self.swatches.as_ref().is_none_or(|(of, _)| *of != theme) {
+            let (canvas, context) = canvas(&self.document)?;
+            canvas.set_width(even(SWATCH * f64::from(Fill::Paper.index())));
+            canvas.set_height(even(SWATCH));
+            let (mut scene, side) = (Scene::default(), short(SWATCH));
+            for fill in Fill::ALL {
+                scene.plain(Rect { x: fill.index() * side, y: 0.0, w: side, h: side }, fill, 1.0, 5.0);
+            }
+            let viewport = Viewport { width: side * Fill::Paper.index(), height: side, ratio: 1.0 };
+            self.draw(&scene, colours, viewport);
+            context.draw_image_with_html_canvas_element(&self.fine, 0.0, 0.0).ok()?;
+            self.swatches = Some((theme, canvas));
+        }
+        self.swatches.as_ref().map(|(_, canvas)| canvas.clone())
+    }
+
+    /// The pages as they are shown, on a canvas of their own.
+    fn draw_pages(&mut self, frame: &Frame<'_>, ratio: f64, colours: &Palette) {
+        if frame.app.stage == StageView::Pages {
+            let room = frame.app.pages.room();
+            let viewport =
+                Viewport { width: short(room.width), height: short(room.height), ratio: short(ratio) };
+            let progress = short(frame.app.progress());
+            let scene = self.scenes.scene(frame.app, frame.view, viewport, progress).unwrap_or_default();
+            self.draw(&scene, colours, viewport);
+        }
+    }
+
+    /// All of it onto a canvas that has the size for it.
+    fn compose(
+        &mut self,
+        frame: &Frame<'_>,
+        canvas: &HtmlCanvasElement,
+        context: &CanvasRenderingContext2d,
+        ratio: f64,
+        lines: Option<usize>,
+    ) -> Option<()> {
+        let (window, mut letters) = (window().ok()?, self.letters());
+        let root = self.root(frame.app.stage)?;
+        let rect = root.get_bounding_client_rect();
+        let style = window.get_computed_style(&root).ok()??;
+        let colour = |name: &str| style.get_property_value(name).unwrap_or_default();
+        letters.left = colour("padding-left").trim_end_matches("px").parse().unwrap_or(0.0);
+        let colours = palette(&self.document)?;
+        let swatches = self.swatches(colour("--paper"), &colours)?;
+        self.draw_pages(frame, ratio, &colours);
+        let composer = Composer {
+            context,
+            window: &window,
+            origin: (rect.left(), rect.top()),
+            pages: &self.fine,
+            swatches: &swatches,
+        };
+        let words = Words::new(&composer, &letters, under(frame.app, frame.view), rect.width(), lines);
+        let mut scale = ratio;
+        let (width, height) = (rect.width(), rect.height() + words.height);
+        if lines.is_none() {
+            canvas.set_width(even(width * ratio));
+            canvas.set_height(even(height * ratio));
+        } else {
+            // The middle may change while a video is made: then it is made to fit.
+            scale = (long(canvas.width()) / width).min(long(canvas.height()) / height);
+        }
+        let _ = context.set_transform(1.0, 0.0, 0.0, 1.0, 0.0, 0.0);
+        context.set_global_alpha(1.0);
+        context.set_fill_style_str(&colour("--paper"));
+        context.fill_rect(0.0, 0.0, long(canvas.width()), long(canvas.height()));
+        let _ = context.set_transform(scale, 0.0, 0.0, scale, 0.0, 0.0);
+        composer.draw(&root, 1.0);
+        context.set_global_alpha(1.0);
+        words.draw(&composer, &letters, rect.height(), colour);
+        Some(())
+    }
+
+    fn picture(&mut self, frame: &Frame<'_>) -> Option<()> {
+        let (canvas, context) = canvas(&self.document)?;
+        self.compose(frame, &canvas, &context, FINE, None)?;
+        let (document, said, name) = (self.document.clone(), self.said.clone(), file_name(frame.app, "png"));
+        let plot = if frame.app.stage == StageView::Time {
+            "; the plot in it is as fine as on this screen"
+        } else {
+            ""
+        };
+        let size = format!("{} × {}", canvas.width(), canvas.height());
+        let made = Promise::new(&mut |done, failed| {
+            if canvas.to_blob(&done).is_err() {
+                let _ = failed.call0(&JsValue::NULL);
+            }
+        });
+        spawn_local(async move {
+            let blob = JsFuture::from(made).await.ok().and_then(|blob| blob.dyn_into::<Blob>().ok());
+            let text = match blob {
+                Some(blob) => {
+                    save::blob(&document, &blob, &name);
+                    format!("{name} saved, {size} pixels{plot}")
+                }
+                None => "The browser could not make a picture of this size".to_owned(),
+            };
+            tell(&said, &text).await;
+        });
+        Some(())
+    }
+
+    /// Begins a video.
+    ///
+    /// # Errors
+    /// Why there is none, in a sentence.
+    fn begin(&mut self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        const MISSING: &str = "This browser cannot record videos: it has no MediaRecorder";
+        const REFUSED: &str = "The browser refuses to record a video";
+        let window = window().map_err(|_| MISSING)?;
+        if !Reflect::has(&window, &"MediaRecorder".into()).unwrap_or(false) {
+            return Err(MISSING);
+        }
+        let (kind, ending) =
+            TYPES.iter().find(|(kind, _)| MediaRecorder::is_type_supported(kind)).ok_or(MISSING)?;
+        let (canvas, context) = canvas(&self.document).ok_or(REFUSED)?;
+        let letters = self.letters();
+        let rect = self.root(frame.app.stage).ok_or(REFUSED)?.get_bounding_client_rect();
+        let ratio = window.device_pixel_ratio().clamp(1.0, 2.0);
+        canvas.set_width(even(rect.width() * ratio));
+        canvas.set_height(even((rect.height() + Words::height(&letters, LINES)) * ratio));
+        self.compose(frame, &canvas, &context, ratio, Some(LINES)).ok_or(REFUSED)?;
+        let stream = canvas.capture_stream_with_frame_request_rate(30.0).map_err(|_| REFUSED)?;
+        let options = MediaRecorderOptions::new();
+        options.set_mime_type(kind);
+        options.set_video_bits_per_second(BITS_A_SECOND);
+        let recorder = MediaRecorder::new_with_media_stream_and_media_recorder_options(&stream, &options)
+            .map_err(|_| REFUSED)?;
+        let pieces = Rc::new(RefCell::new(Array::new()));
+        let name = file_name(frame.app, ending);
+        let listeners = [
+            Listener::new(&recorder, "dataavailable", {
+                let pieces = Rc::clone(&pieces);
+                move |event| {
+                    if let Some(blob) = event.dyn_ref::<BlobEvent>().and_then(BlobEvent::data) {
+                        pieces.borrow().push(&blob);
+                    }
+                }
+            }),
+            Listener::new(&recorder, "stop", {
+                let (document, said) = (self.document.clone(), self.said.clone());
+                move |_| {
+                    let Ok(blob) = Blob::new_with_blob_sequence(&pieces.take()) else { return };
+                    save::blob(&document, &blob, &name);
+                    let (said, text) = (said.clone(), format!("{name} saved"));
+                    spawn_local(async move { tell(&said, &text).await });
+                }
+            }),
+        ];
+        recorder.start_with_time_slice(1000).map_err(|_| REFUSED)?;
+        self.video = Some(Recording { recorder, canvas, context, drawn: 0.0, _listeners: listeners });
+        Ok(())
+    }
+
+    fn video(&mut self, frame: &Frame<'_>) {
+        let Some(video) = frame.app.video else {
+            if let Some(recording) = self.video.take() {
+                let _ = recording.recorder.stop();
+                self.last = Some(recording);
+                self.mark.set_hidden(true);
+            }
+            return;
+        };
+        if let Some(mut recording) = self.video.take() {
+            if video.ms - recording.drawn >= 30.0 {
+                self.compose(frame, &recording.canvas, &recording.context, 1.0, Some(LINES));
+                recording.drawn = video.ms;
+            }
+            self.video = Some(recording);
+        } else if let Err(why) = self.begin(frame) {
+            self.queue.send(Msg::Video);
+            self.tell(why.to_owned());
+            return;
+        }
+        let time = clock(video.ms);
+        if self.mark.hidden() || self.time.text_content().as_deref() != Some(&time) {
+            self.mark.set_hidden(false);
+            self.time.set_text_content(Some(&time));
+        }
+    }
+}
+
+/// The words under a picture, in lines.
+struct Words {
+    title: String,
+    lines: Vec<String>,
+    provenance: String,
+    height: f64,
+}
+
+impl Words {
+    fn new(composer: &Composer<'_>, letters: &Type, under: Under, width: f64, lines: Option<usize>) -> Self {
+        let room = width - 2.0 * letters.left;
+        composer.font(400, letters.text, &letters.family);
+        let broken = composer.broken(&under.text, room, lines.unwrap_or(PICTURE_LINES));
+        let height = Self::height(letters, lines.unwrap_or(broken.len()));
+        composer.font(650, letters.text * 1.2, &letters.family);
+        Self {
+            title: composer.shortened(&under.title, room),
+            lines: broken,
+            provenance: under.provenance,
+            height,
+        }
+    }
+
+    /// What so many lines take, with the title over them and the provenance under them.
+    fn height(letters: &Type, lines: usize) -> f64 {
+        let lines = crate::time::scale::float(u64::try_from(lines).unwrap_or(0));
+        (letters.text * (1.0 + 1.7 + 1.4 * lines) + letters.small * 2.6).ceil()
+    }
+
+    fn draw(&self, composer: &Composer<'_>, letters: &Type, top: f64, colour: impl Fn(&str) -> String) {
+        let c = composer.context;
+        let (em, x) = (letters.text, letters.left);
+        let mut y = top + em * 0.6;
+        c.set_fill_style_str(&colour("--ink"));
+        composer.font(650, em * 1.2, &letters.family);
+        composer.line(&self.title, x, y, f64::INFINITY, em * 1.6);
+        y += em * 1.7;
+        composer.font(400, em, &letters.family);
+        for line in &self.lines {
+            composer.line(line, x, y, f64::INFINITY, em * 1.4);
+            y += em * 1.4;
+        }
+        c.set_fill_style_str(&colour("--soft"));
+        composer.font(400, letters.small, &letters.family);
+        composer.line(
+            &self.provenance,
+            x,
+            top + self.height - letters.small * 2.0,
+            f64::INFINITY,
+            letters.small * 1.4,
+        );
+    }
+}
+
+impl Part for Capture {
+    fn show(&mut self, frame: &Frame<'_>) {
+        if frame.app.pictures != self.pictures {
+            self.pictures = frame.app.pictures;
+            if self.picture(frame).is_none() {
+                self.tell("The browser could not make a picture".to_owned());
+            }
+        }
+        if frame.app.video.is_some() || self.video.is_some() {
+            self.video(frame);
+        }
+    }
+}
