@@ -46,7 +46,8 @@ impl Tracefs {
     pub(crate) fn tracepoint(&self, name: &str) -> io::Result<Tracepoint> {
         let read = |what: &str| -> io::Result<String> {
             let path = format!("events/{name}/{what}");
-            let mut text = String::new();
+            // Room for it in one piece: each waits while the kernel takes somebody's tracepoints apart.
+            let mut text = String::with_capacity(4096);
             File::from(openat(&self.0, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
                 .read_to_string(&mut text)?;
             Ok(text)
