@@ -44,6 +44,8 @@ pub struct Place {
     pub marks: Option<String>,
     /// `talk=1`: a talk is given.
     pub talk: bool,
+    /// `ask=1`: questions come before steps.
+    pub ask: bool,
 }
 
 impl Address {
@@ -77,6 +79,7 @@ impl Address {
             "marks" => place.marks = Some(value.to_owned()).filter(|marks| !marks.is_empty()),
             "play" => self.still = value == "0",
             "talk" => place.talk = value == "1",
+            "ask" => place.ask = value == "1",
             _ => {
                 // A frame in another page has no room for more than a talk has.
                 place.talk |= (name, value) == EMBEDDED;
@@ -97,7 +100,7 @@ impl Address {
 
     /// The fragment that says all of it, with its `#`; empty when there is nothing to say.
     pub fn fragment(&self) -> String {
-        let Place { time_ns, addr, zoom, view, side, pid, selection, marks, talk } = &self.place;
+        let Place { time_ns, addr, zoom, view, side, pid, selection, marks, talk, ask } = &self.place;
         let (view_name, side_name) = (name_of(&StageView::ALL, *view), name_of(&SidePanel::ALL, *side));
         let known = [
             ("trace", self.trace.clone()),
@@ -110,6 +113,7 @@ impl Address {
             ("sel", selection.map(|range| format!("{}-{}", range.start(), range.end()))),
             ("marks", marks.clone()),
             ("talk", talk.then(|| "1".to_owned())),
+            ("ask", ask.then(|| "1".to_owned())),
             ("play", self.still.then(|| "0".to_owned())),
         ];
         let known = known.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
@@ -197,7 +201,7 @@ mod tests {
             "",
             "#trace=trace/a%2520b.pscope",
             "#trace=https://example.org/x.pscope&t=1.25s&addr=0x7f0000001000&zoom=12.5&view=walk&side=inspect&pid=42\
-             &sel=0x1000-0x3000&marks=AQA-_&talk=1&play=0&embed=1",
+             &sel=0x1000-0x3000&marks=AQA-_&talk=1&ask=1&play=0&embed=1",
             "#t=12.000001ms&view=time",
         ];
         for text in rows {

@@ -1,5 +1,6 @@
 //! The state of the page, and the one function that changes it.
 
+use crate::ask::{Ask, Guess};
 use crate::commands;
 use crate::compare::Compare;
 use crate::events::{Events, Pursuit};
@@ -116,8 +117,10 @@ pub struct App {
     pub repeat: Option<(usize, usize)>,
     /// The picture of the whole trace.
     pub time: time::Time,
-    /// The stops of the trace.
+    /// The stops of the trace, and a talk about them.
     pub talk: Talk,
+    /// Questions before steps.
+    pub ask: Ask,
     /// The markers that a person makes, or edits.
     pub author: crate::author::Author,
     /// Talks of other traces.
@@ -195,6 +198,7 @@ impl Default for App {
             repeat: None,
             time: time::Time::default(),
             talk: Talk::default(),
+            ask: Ask::default(),
             author: crate::author::Author::default(),
             shelf: Vec::new(),
             reduced_motion: false,
@@ -229,6 +233,7 @@ impl App {
         self.touched |= msg.is_the_persons();
         self.happens(msg);
         if self.revision != before {
+            self.ask.settle(self.timeline.as_ref().map_or(0, Timeline::position));
             self.talk_follows();
             self.ask();
         }
@@ -309,6 +314,7 @@ impl App {
             Msg::Compare(msg) => self.compare.update(msg, self.position()),
             Msg::Talk(msg) => self.talk_msg(msg),
             Msg::Embedded(act) => act.message(self).into_iter().for_each(|msg| self.update(msg)),
+            Msg::Ask(msg) => self.ask_msg(msg),
             Msg::Run(id) => {
                 if let Some(msg) = commands::by_id(id).and_then(|command| command.message(self)) {
                     self.update(msg);
@@ -329,6 +335,11 @@ impl App {
         let space = self.timeline.as_ref().zip(pid).and_then(|(timeline, pid)| timeline.world().space(pid));
         let outcome = self.pages.update(msg, space, self.reduced_motion);
         self.hover = outcome.hover.unwrap_or(self.hover);
+        if let (Some(Some(range)), Some(open)) = (outcome.select, &self.ask.open)
+            && open.made.page.is_some()
+        {
+            return self.guess(Guess::Pages(range));
+        }
         self.selection = outcome.select.unwrap_or(self.selection);
     }
 
@@ -353,7 +364,8 @@ impl App {
             && timeline.event().is_some_and(|event| world.lender(event.pid) == world.lender(pid));
         let removed = timeline.change().removed().map(|mapping| mapping.range).filter(|_| fades);
         let mut gone: Vec<Range> = removed.take(MOST_FADING).collect();
-        let scope = self.talk.scope(timeline);
+        let ahead = self.ask.open.as_ref().map(|open| open.to);
+        let scope = self.talk.scope(timeline, ahead, space);
         if let Some(scope) = scope {
             // In a talk it stays to be seen as long as it is spoken of.
             let gone_now = scope.gone.iter().filter(|range| space.mapping_at(range.start()).is_none());
@@ -448,6 +460,7 @@ impl App {
     }
 }
 
+mod asking;
 mod authoring;
 mod loading;
 mod panels;

@@ -9,7 +9,7 @@ use crate::pages::Msg as Pages;
 use crate::player::speed_beside;
 use crate::time;
 use crate::time::scale::Pace;
-use crate::{compare, events, inspect, talk};
+use crate::{ask, compare, events, inspect, talk};
 
 /// Something that a person can ask for.
 #[derive(Clone, Copy, Debug)]
@@ -374,6 +374,7 @@ pub static ALL: &[Command] = &[
     command("talk", "Talk mode", Talk, &["Shift+t"], |_| Some(Msg::Talk(talk::Msg::Toggle))),
     browser("full", "Full screen", Talk, &["f"], BrowserAct::FullScreen),
     browser("speaker", "Speaker window: notes, what comes next, clock", Talk, &["s"], BrowserAct::Speaker),
+    command("ask", "Ask first, then show", Talk, &["q"], |_| Some(Msg::Ask(ask::Msg::Toggle))),
     talk("talk-black", "Black screen, and light again", &["b", "."], |app| speak(app, talk::Msg::Black)),
     talk("talk-code", "The program beside the picture", &["c"], |app| speak(app, talk::Msg::Code)),
     talk("talk-spot", "Spotlight at the pointer", &["l"], |app| speak(app, talk::Msg::Spot)),

@@ -1,6 +1,7 @@
 //! The browser's side: listeners make messages, one frame loop applies them and writes the page.
 
 mod address;
+mod ask;
 mod author;
 mod capture;
 mod compose;

@@ -7,6 +7,7 @@
 pub mod about;
 pub mod address;
 pub mod app;
+pub mod ask;
 pub mod author;
 pub mod capture;
 pub mod commands;

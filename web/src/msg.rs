@@ -101,6 +101,8 @@ pub enum Msg {
     Talk(crate::talk::Msg),
     /// What the page that embeds this one asks for.
     Embedded(crate::embed::Act),
+    /// About questions before steps.
+    Ask(crate::ask::Msg),
     /// A command of the table, by its id.
     Run(&'static str),
     /// Only a frame is wanted: a part looks at the browser itself, such as how far a list is scrolled.

@@ -4,6 +4,7 @@ pub mod scope;
 pub mod stops;
 
 use crate::author::{Author, MOST};
+use pagescope_shared::model::AddressSpace;
 use pagescope_shared::timeline::Timeline;
 use scope::Scope;
 use stops::{Stop, stops};
@@ -50,8 +51,8 @@ pub struct Talk {
     pub stops: Vec<Stop>,
     /// Changes with every change of them.
     pub revision: u64,
-    /// What a stop is about, with that stop and the revision.
-    scope: Option<(u64, usize, Scope)>,
+    /// What a stop and its neighbour are about, with the revision and the stop.
+    scopes: [Option<(u64, usize, Scope)>; 2],
     /// The trace they are of, how many steps and markers it was known to have, and the revision of the markers.
     known: (u64, usize, usize, u64),
 }
@@ -74,12 +75,31 @@ impl Talk {
             self.revision += 1;
         }
     }
-    /// Where to look, while a talk is given.
-    pub fn scope(&mut self, timeline: &Timeline) -> Option<&Scope> {
-        let stop = stops::reached(&self.stops, timeline.position()).filter(|_| self.on)?;
-        if self.scope.as_ref().is_none_or(|(revision, of, _)| (*revision, *of) != (self.revision, stop)) {
-            self.scope = Some((self.revision, stop, Scope::of(timeline, &self.stops, stop)));
+    /// Where to look, while a talk is given; `ahead` is the position to which a question leads.
+    pub fn scope(
+        &mut self,
+        timeline: &Timeline,
+        ahead: Option<usize>,
+        space: &AddressSpace,
+    ) -> Option<&Scope> {
+        if !self.on {
+            return None;
         }
-        self.scope.as_ref().map(|(.., scope)| scope)
+        let ahead = ahead.and_then(|to| self.stops.iter().position(|stop| stop.position == to));
+        if let Some(ahead) = ahead
+            && self.scope_of(timeline, ahead).is_some_and(|scope| scope.is_mapped(space))
+        {
+            return self.scope_of(timeline, ahead);
+        }
+        let reached = stops::reached(&self.stops, timeline.position())?;
+        self.scope_of(timeline, reached)
+    }
+
+    fn scope_of(&mut self, timeline: &Timeline, stop: usize) -> Option<&Scope> {
+        let known = self.scopes.get_mut(stop % 2)?;
+        if known.as_ref().is_none_or(|(revision, of, _)| (*revision, *of) != (self.revision, stop)) {
+            *known = Some((self.revision, stop, Scope::of(timeline, &self.stops, stop)));
+        }
+        known.as_ref().map(|(.., scope)| scope)
     }
 }

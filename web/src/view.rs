@@ -113,7 +113,7 @@ impl View {
             self.step_title.clone(),
             self.narration.clone(),
             of(now, |stop| &stop.note),
-            String::new(),
+            asked(app, next),
             of(next, |stop| &stop.title),
             of(next, |stop| &stop.text),
         ]
@@ -123,6 +123,9 @@ impl View {
     pub fn spoken(&self, app: &App) -> String {
         if !app.notice.is_empty() {
             return app.notice.clone();
+        }
+        if let Some(open) = &app.ask.open {
+            return format!("{} {}", open.made.text, open.made.choices.join("; "));
         }
         if self.told {
             return format!("{}: {}. {}", self.teller, self.step_title, self.narration);
@@ -137,6 +140,21 @@ impl View {
         let facts = facts.collect::<Vec<_>>().join("; ");
         format!("{}. {}. {facts}", self.player.label, self.event.headline)
     }
+}
+
+/// The question that waits, or the written one of the next stop: with its answer.
+fn asked(app: &App, next: Option<&Stop>) -> String {
+    let waits = app.ask.open.as_ref().map(|open| {
+        let made = &open.made;
+        let page = || made.page.map(|page| page.start().to_string());
+        (made.text.as_str(), made.answer.and_then(|i| made.choices.get(i)).cloned().or_else(page))
+    });
+    let written = next.and_then(|stop| stop.question.as_ref()).map(|question| {
+        let answer = question.answer.and_then(|i| question.choices.get(usize::try_from(i).ok()?));
+        (question.text.as_str(), answer.cloned())
+    });
+    let Some((text, answer)) = waits.or(written) else { return String::new() };
+    format!("{text}\n{}", answer.map(|answer| format!("→ {answer}")).unwrap_or_default())
 }
 
 /// No panel shows more of a name than this, in characters.

@@ -162,7 +162,8 @@ impl App {
         self.source = Some(job.from);
         self.unshelve();
         // From one trace to the next a talk goes on.
-        self.go_to(&Place { talk: job.place.talk || self.talk.on, ..job.place });
+        let (talk, ask) = (job.place.talk || self.talk.on, job.place.ask || self.ask.on);
+        self.go_to(&Place { talk, ask, ..job.place });
     }
 
     /// Shows what an address names.
@@ -171,6 +172,7 @@ impl App {
         (self.process, self.selection) = (place.pid, place.selection);
         self.take_marks(place.marks.as_deref());
         self.give_talk(place.talk);
+        self.ask.on = place.ask;
         self.pages.follow();
         self.camera_goal = place.addr.map(|addr| (addr, place.zoom.unwrap_or(ZOOM)));
         if let Some(time_ns) = place.time_ns {
@@ -236,6 +238,7 @@ impl App {
                 }
             },
             talk: self.talk.on,
+            ask: self.ask.on,
         };
         before.with(trace, place)
     }

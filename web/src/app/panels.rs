@@ -72,6 +72,7 @@ impl App {
     /// Another trace: what was asked of the old one is forgotten.
     pub(super) fn forget_questions(&mut self) {
         (self.pursuit, self.overlay) = (None, None);
+        (self.ask.open, self.ask.told) = (None, None);
         self.notice.clear();
         self.events.forget();
         (self.inspect, self.compare, self.tally) = Default::default();

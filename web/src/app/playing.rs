@@ -27,20 +27,20 @@ impl App {
     }
 
     pub(super) fn next_step(&mut self) {
+        if !self.asks_first() {
+            self.go_on();
+        }
+    }
+
+    /// On to the next stop; or by an event, where there are no stops.
+    pub(super) fn go_on(&mut self) {
         let Some(timeline) = &self.timeline else { return };
         let begins = stops::reached(&self.talk.stops, timeline.position()).is_none();
         let at = match self.motion {
-            // Asked again while still on the way: the rest is skipped, and it goes on from there.
             Motion::Towards(to) => to,
             _ => timeline.position(),
         };
-        let target = if self.talk.stops.is_empty() {
-            at.saturating_add(1)
-        } else {
-            let next = stops::beside(&self.talk.stops, at, false).map(|stop| stop.position);
-            // Behind the last one is the end of the trace, where the talk goes on in time.
-            next.unwrap_or(if at >= self.talk.last() && !self.talk.on { timeline.end() } else { at })
-        };
+        let target = self.next_target();
         // To a marker one jumps: what lies before it is not its own.
         let stops = &self.talk.stops;
         let jumps =

@@ -1,6 +1,7 @@
 //! A talk's part of the state.
 
 use super::App;
+use crate::ask::Guess;
 use crate::player::Motion;
 use crate::talk::Msg;
 
@@ -18,6 +19,11 @@ impl App {
             Msg::Black => talk.black = !talk.black,
             Msg::Light => talk.black = false,
             Msg::Spot => talk.spot = !talk.spot,
+            Msg::Digit(digit)
+                if digit > 0 && self.ask.open.as_ref().is_some_and(|open| !open.made.choices.is_empty()) =>
+            {
+                self.guess(Guess::Choice(usize::from(digit) - 1));
+            }
             Msg::Digit(digit) => talk.typed = (talk.typed * 10 + usize::from(digit % 10)) % 100_000,
             Msg::Asked(id) => self.happens(crate::msg::Msg::Run(id)),
             Msg::Blocked => {

@@ -2,6 +2,7 @@
 //! longer than a frame, a slice of it.
 
 use super::address::AddressLine;
+use super::ask::Asking;
 use super::author::Author;
 use super::capture::Capture;
 use super::document::BlockPanel;
@@ -116,6 +117,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
             Box::new(Author::new(&document, &queue)?),
             Box::new(Overlay::new(&elements, &queue)?),
             Box::new(Voice::new(&document)?),
+            Box::new(Asking::new(&document, &queue)?),
             Box::new(Link::new(&document, &queue)?),
         ],
         loader: Loader::new(&queue, files),

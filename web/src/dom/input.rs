@@ -140,7 +140,9 @@ fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
         event.prevent_default();
         return queue.send(Msg::Talk(talk::Msg::Light));
     }
-    let digit = event.key().parse().ok().filter(|digit| *digit < 10 && !ctrl && talk && !on("embed"));
+    let asked = shown(e, "ask", &[("open", true)]).unwrap_or_default();
+    let digit =
+        event.key().parse().ok().filter(|digit| *digit < 10 && !ctrl && (talk && !on("embed") || asked));
     if let Some(digit) = digit {
         event.prevent_default();
         return queue.send(Msg::Talk(talk::Msg::Digit(digit)));

@@ -198,10 +198,12 @@ impl Draw<'_> {
             self.label((left, y, from, high), "head", text, 0);
             self.label((left + from, y, width - from, high), "head info", info, 0);
         }
-        if seen.rows == 0 || left < 80.0 {
+        if seen.rows == 0 {
             return;
         }
-        if section.head > 0.0 && section.count == 1 {
+        if left < 80.0 {
+            // There is no room beside the cells.
+        } else if section.head > 0.0 && section.count == 1 {
             self.addresses(seen);
         } else {
             self.names(section, seen);

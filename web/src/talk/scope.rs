@@ -46,6 +46,12 @@ impl Scope {
         scope
     }
 
+    /// Whether there is something of it already.
+    pub fn is_mapped(&self, space: &AddressSpace) -> bool {
+        let range = self.range(space.page_size());
+        range.is_some_and(|range| space.mappings_in(range).next().is_some())
+    }
+
     /// The pages that it is about.
     fn range(&self, size: PageSize) -> Option<Range> {
         match self.aim? {
