@@ -121,10 +121,12 @@ Examples:
 
 const CONVERT_EXAMPLES: &str = "\
 Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server and
-without a network.
+without a network; an .svg is a picture of one moment.
 
 Examples:
   pagescope convert py.pscope talk.html      take it along: open talk.html in any browser
+  pagescope convert py.pscope --at 250ms py.svg
+  pagescope convert hello.jsonl --at step:3 --theme dark slide.svg
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope
   pagescope convert py.pscope - | jq .kind";

@@ -2,6 +2,7 @@
 
 mod html;
 mod inline;
+mod svg;
 mod traces;
 
 use crate::output::is_stdout;
@@ -19,12 +20,14 @@ pub(crate) struct Options {
     /// The trace to read, in any form; `-` for stdin
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html; `-` for stdout, as .jsonl
+    /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html, .svg; `-` for stdout, as .jsonl
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// .html: take the page from this folder instead of the one inside the program
     #[arg(long, value_name = "DIR")]
     page: Option<PathBuf>,
+    #[command(flatten)]
+    still: svg::Still,
 }
 
 /// What is written.
@@ -34,10 +37,17 @@ enum Form {
     Trace,
     /// One page with the trace in it.
     Html,
+    /// A picture of one moment.
+    Svg,
 }
 
-const FORMS: [(&str, Form); 4] =
-    [(".pscope", Form::Trace), (".jsonl", Form::Trace), (".jsonl.gz", Form::Trace), (".html", Form::Html)];
+const FORMS: [(&str, Form); 5] = [
+    (".pscope", Form::Trace),
+    (".jsonl", Form::Trace),
+    (".jsonl.gz", Form::Trace),
+    (".html", Form::Html),
+    (".svg", Form::Svg),
+];
 
 impl Form {
     fn of(path: &Path) -> Result<Self> {
@@ -58,20 +68,24 @@ impl Form {
 /// # Errors
 /// When the one cannot be read or the other not written. Then nothing of it stays.
 pub(crate) fn convert(options: &Options) -> Result<()> {
-    let Options { input, output, page } = options;
+    let Options { input, output, page, still } = options;
     let form = Form::of(output)?;
     if form != Form::Html && page.is_some() {
         bail!("--page is for .html only");
+    }
+    if form != Form::Svg && still.are_given() {
+        bail!("--at, --pid, --addr, --all, --theme, --size and --small are for .svg only");
     }
     if is_same(input, output) {
         bail!("{} is what is read: write to another file, and rename it afterwards", output.display());
     }
     let source = Source { name: trace_name(input), store: open(input)? };
+    let problems = source.store.problems().to_vec();
     match form {
         Form::Trace => traces::write(&source, output)?,
         Form::Html => html::write(&source, output, page.as_deref())?,
+        Form::Svg => svg::write(source, output, still)?,
     }
-    let problems = source.store.problems();
     if let Some(first) = problems.first() {
         let number = u64::try_from(problems.len()).unwrap_or(u64::MAX);
         eprintln!(
@@ -91,11 +105,9 @@ struct Source {
 }
 
 impl Source {
-    /// Goes through all events, and shows how far it is where stderr is a terminal.
+    /// Goes through all events, and shows how far it is.
     fn each(&self, mut each: impl FnMut(&Event) -> Result<()>) -> Result<()> {
-        let all = u64::try_from(self.store.len()).unwrap_or(u64::MAX);
-        let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events, {eta} left")?;
-        let progress = ProgressBar::new(all).with_style(style);
+        let progress = bar(self.store.len())?;
         events(&self.store, 0, &mut |at, event| {
             each(event)?;
             if at % 4096 == 0 {
@@ -106,6 +118,12 @@ impl Source {
         progress.finish_and_clear();
         Ok(())
     }
+}
+
+/// How far it is; hidden where stderr is no terminal.
+fn bar(events: usize) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events, {eta} left")?;
+    Ok(ProgressBar::new(u64::try_from(events).unwrap_or(u64::MAX)).with_style(style))
 }
 
 fn trace_name(path: &Path) -> String {

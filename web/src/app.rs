@@ -423,7 +423,8 @@ impl App {
         }
     }
 
-    fn show_trace(&mut self, store: Store, name: &str, autoplay: bool) {
+    /// Shows a trace from its beginning.
+    pub fn show_trace(&mut self, store: Store, name: &str, autoplay: bool) {
         let mut timeline = Timeline::open(store);
         // What is long is gone through while it is shown already.
         timeline.explore(AT_ONCE);

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`msg::Msg`] -> [`app::App::update`] -> [`view::View`] -> panels, and
 //! [`layout`] -> [`scene::Scene`] -> [`render::Renderer`]. All of that is plain Rust that is tested
-//! natively; only `dom` and the two renderers need a browser.
+//! natively; only `dom` and two of the renderers need a browser.
 
 pub mod about;
 pub mod address;
@@ -30,6 +30,8 @@ pub mod panel;
 pub mod player;
 pub mod render;
 pub mod scene;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod still;
 pub mod talk;
 pub mod tally;
 pub mod time;

@@ -16,6 +16,8 @@ pub struct Recording {
     pub title: String,
     /// What it shows, in one sentence.
     pub about: String,
+    /// The address of a picture of it, and what that shows; empty without.
+    pub picture: (String, String),
 }
 
 /// All of them, in the order of the course: `cargo xtask gallery` writes the list.
@@ -24,8 +26,9 @@ pub fn recordings() -> Vec<Recording> {
     let lessons = index.get("lessons").and_then(Value::as_array);
     let read = |lesson: &Value| {
         let text = |name| lesson.get(name).and_then(Value::as_str).map(str::to_owned);
-        let url = format!("gallery/{}", text("file")?);
-        Some(Recording { url, title: text("title")?, about: text("line")? })
+        let address = |name| Some(format!("gallery/{}", text(name)?));
+        let picture = (address("picture")?, text("alt")?);
+        Some(Recording { url: address("file")?, title: text("title")?, about: text("line")?, picture })
     };
     lessons.into_iter().flatten().filter_map(read).collect()
 }
@@ -324,9 +327,10 @@ mod tests {
         let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
         let there = names.map(|name| format!("gallery/{}", name.to_string_lossy()));
         let there: BTreeSet<_> = there.filter(|name| !name.ends_with(".json")).collect();
-        let offered: Vec<_> = recordings().into_iter().map(|recording| recording.url).collect();
-        assert_eq!(offered.first().map(String::as_str), Some(GALLERY));
-        assert_eq!(there, offered.into_iter().collect());
+        let offered = recordings();
+        assert_eq!(offered.first().map(|recording| recording.url.as_str()), Some(GALLERY));
+        let named = offered.into_iter().flat_map(|recording| [recording.url, recording.picture.0]);
+        assert_eq!(there, named.collect());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod canvas2d;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod svg;
 #[cfg(target_arch = "wasm32")]
 pub mod webgl;
 

@@ -122,8 +122,18 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         pagescope: Option<PathBuf>,
     },
-    /// Perform all lessons and record them anew for the page
-    Gallery,
+    /// Perform lessons and record them anew for the page, with a picture of each
+    Gallery {
+        /// Only these; without, all of them. Pictures and list are always made anew
+        #[arg(value_name = "LESSON")]
+        only: Vec<String>,
+        /// None of them: only pictures and list
+        #[arg(long, conflicts_with = "only")]
+        pictures: bool,
+        /// By this binary, instead of one that is built for it
+        #[arg(long, value_name = "FILE")]
+        pagescope: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -169,7 +179,10 @@ fn run(command: Command) -> Result<()> {
         Command::Zoo { filter, keep, pagescope } => {
             zoo::visit(filter.as_deref().unwrap_or_default(), keep, pagescope)
         }
-        Command::Gallery => gallery::record(),
+        Command::Gallery { only, pictures, pagescope } => {
+            let wanted = |name: &str| !pictures && (only.is_empty() || only.iter().any(|one| one == name));
+            gallery::record(pagescope, &wanted)
+        }
     }
 }
 

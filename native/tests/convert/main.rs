@@ -80,3 +80,77 @@ fn options_are_for_what_they_change() {
         assert!(said.contains("cargo xtask build") && said.contains("--page"), "{said}");
     }
 }
+
+/// The texts of a picture, in the order in which they stand. Fails where it is no XML or needs anything from elsewhere.
+fn texts(svg: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        assert!(!["script", "image", "foreignObject"].contains(&node.tag_name().name()), "{node:?}");
+        for attribute in node.attributes() {
+            let is_local = attribute.name() != "href" || attribute.value().starts_with('#');
+            assert!(is_local && !attribute.name().starts_with("on"), "{attribute:?}");
+        }
+    }
+    let texts =
+        document.descendants().filter(|node| node.has_tag_name("text") || node.has_tag_name((SVG, "text")));
+    texts.filter_map(|node| node.text().map(str::to_owned)).collect()
+}
+
+const SVG: &str = "http://www.w3.org/2000/svg";
+
+fn picture(from: &Path, more: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("a.svg");
+    let done = convert(from, &to, more);
+    assert!(done.status.success(), "{}", errors(&done));
+    std::fs::read_to_string(to).unwrap()
+}
+
+fn gallery(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/gallery").join(name)
+}
+
+#[test]
+fn a_moment_is_a_picture_with_text_as_text() {
+    let hello = gallery("hello.jsonl");
+    let written = picture(&hello, &["--at", "step:3"]);
+    let said = texts(&written);
+    assert_eq!(said.first().map(String::as_str), Some("Write to it"));
+    for expected in ["virtual page 0x100000", "page-table entry: present", "H", "\\0", "private"] {
+        assert!(said.iter().any(|text| text == expected), "{expected} in {said:?}");
+    }
+    assert!(written.contains("#1372b2") && !written.contains("#27ace3"), "the light theme's blue");
+    assert!(written.len() < 12_000, "{}", written.len());
+    // The end, as no moment was named: the page is gone.
+    assert!(texts(&picture(&hello, &[])).concat().contains("It is gone"));
+    // A time goes by the event's own.
+    let early = texts(&picture(&hello, &["--at", "40us"])).concat();
+    assert!(!early.contains("Write to it"), "{early}");
+    let auto = picture(&hello, &["--at", "step:3", "--theme", "auto", "--size", "320x180", "--small"]);
+    assert!(auto.contains("prefers-color-scheme:dark") && auto.contains("width=\"320\" height=\"180\""));
+    let two = texts(&picture(&gallery("cow-fork.pscope"), &["--at", "step:5", "--small"]));
+    assert_eq!(two.concat(), "ABCDAbCD", "parent and child");
+    for (bad, why) in [("step:9", "6 steps"), ("step:0", "step:1"), ("yesterday", "neither a time")] {
+        let refused = convert(&hello, Path::new("/nowhere/a.svg"), &["--at", bad]);
+        assert!(!refused.status.success() && errors(&refused).contains(why), "{}", errors(&refused));
+    }
+    let said = fails(&convert(&hello, Path::new("/nowhere/a.svg"), &["--pid", "7"]));
+    assert!(said.contains("process 7"), "{said}");
+}
+
+#[test]
+fn a_trace_cannot_break_out_of_its_picture() {
+    let dir = tempfile::tempdir().unwrap();
+    let evil = "</text></svg><script>alert(1)</script>&amp;<![CDATA[\\u0007";
+    let hostile = std::fs::read_to_string(gallery("hello.jsonl")).unwrap();
+    let hostile = hostile.replace("Write to it", evil).replace("What is mmap?", evil);
+    let from = dir.path().join("x.jsonl");
+    std::fs::write(&from, hostile).unwrap();
+    let said = texts(&picture(&from, &["--at", "step:3"]));
+    assert!(said[0].starts_with("</text></svg><script>"), "{said:?}");
+    // Names of megabytes, and a process without memory.
+    let huge = include_str!("../../../shared/tests/golden/v1.jsonl")
+        .replace("/usr/bin/hello", &"<x>".repeat(1 << 20));
+    std::fs::write(&from, huge).unwrap();
+    assert!(picture(&from, &[]).len() < 200_000);
+}

@@ -47,6 +47,7 @@ impl Opener {
                 url: String::new(),
                 title: from.name(),
                 about: "The trace that stands in this page".to_owned(),
+                picture: Default::default(),
             }],
             None => recordings(),
         };
@@ -55,6 +56,21 @@ impl Opener {
                 let button = make(document, "button", "", "")?;
                 button.set_attribute("type", "button").ok()?;
                 button.set_attribute("data-recording", &recording.url).ok()?;
+                let (picture, alt) = &recording.picture;
+                if !picture.is_empty() {
+                    let image = make(document, "img", "", "")?;
+                    // The address last: what is lazy has not begun to come before.
+                    for (name, value) in [
+                        ("alt", alt.as_str()),
+                        ("width", "320"),
+                        ("height", "180"),
+                        ("loading", "lazy"),
+                        ("src", picture),
+                    ] {
+                        image.set_attribute(name, value).ok()?;
+                    }
+                    append(&button, Some(image))?;
+                }
                 append(&button, make(document, "strong", "", &recording.title))?;
                 append(&button, make(document, "span", "", &recording.about))?;
                 append(&item, Some(button))?;

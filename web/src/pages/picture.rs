@@ -516,7 +516,7 @@ impl Draw<'_> {
         self.scene.plain(rect, Fill::Ink, 0.55, 3.0);
         for range in [marks.selection, marks.subject].into_iter().flatten() {
             let at = self.pages.doc().row_y(range.start(), self.row) / all * room.height;
-            self.quad((x - 1.0, at.clamp(0.0, room.height - 2.0), 8.0, 2.0), Fill::Accent, 1.0);
+            self.quad((x - 1.0, at.clamp(0.0, (room.height - 2.0).max(0.0)), 8.0, 2.0), Fill::Accent, 1.0);
         }
     }
 }
