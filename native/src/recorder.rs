@@ -4,7 +4,7 @@
 //! through threads, forks and execs. Page faults come from the kernel's own rings, merged by time.
 
 mod backend;
-mod calls;
+pub(crate) mod calls;
 mod eyes;
 mod filter;
 mod news;

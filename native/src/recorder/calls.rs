@@ -107,14 +107,14 @@ pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> 
 
 /// What a call did.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     Event(EventKind),
     /// The segment at this address is no longer there: the mappings say what that was.
     Detached(Addr),
 }
 
 /// What a call needs to know of its process.
-pub(super) trait Memory {
+pub(crate) trait Memory {
     /// Bytes a page.
     fn page_size(&self) -> PageSize;
     /// The end of the heap before this call; returns it and notes the new one.
@@ -126,7 +126,7 @@ pub(super) trait Memory {
 }
 
 /// What a call did; none when it is not about memory or says nothing.
-pub(super) fn effect(call: Call, result: Result<u64, i32>, memory: &mut dyn Memory) -> Option<Effect> {
+pub(crate) fn effect(call: Call, result: Result<u64, i32>, memory: &mut dyn Memory) -> Option<Effect> {
     let number = i64::try_from(call.number).ok()?;
     let (_, which, name) = CALLS.iter().find(|(known, ..)| *known == number)?;
     match (which, result) {

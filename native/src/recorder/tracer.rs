@@ -3,6 +3,7 @@
 mod attach;
 mod catch_up;
 mod life;
+mod signal;
 mod stopped;
 
 use super::calls;
@@ -14,7 +15,6 @@ use crate::sys::trace::{self, At, Call, Stop};
 use anyhow::Result;
 pub(super) use attach::Held;
 use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::event::{EventKind, Signal};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::time::Instant;
@@ -341,50 +341,5 @@ impl Tracer {
             self.schedule.compared(since);
         }
         Ok(())
-    }
-
-    fn signal(&mut self, tid: i32, signal: i32) {
-        let about_memory = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
-        if about_memory
-            && self.running
-            && let (Ok((code, addr)), Some(task)) = (trace::signal_info(tid), self.tasks.get(&tid))
-            // Sent by the kernel for what it touched, not by another process.
-            && code > 0
-        {
-            let kind = EventKind::Signal(Box::new(Signal {
-                signal: signal_name(signal),
-                addr: Addr(addr),
-                access: None,
-                code: code_name(signal, code).to_owned(),
-            }));
-            let pid = task.pid;
-            self.session.happens(pid, tid.unsigned_abs(), kind);
-        }
-        self.go_on(tid, signal);
-    }
-}
-
-/// Such as `SIGSEGV`.
-pub(super) fn signal_name(signal: i32) -> String {
-    const NAMES: [&str; 32] = [
-        "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
-        "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-    ];
-    match usize::try_from(signal).ok().and_then(|at| NAMES.get(at)) {
-        Some(name) if !name.is_empty() => format!("SIG{name}"),
-        _ => format!("signal {signal}"),
-    }
-}
-
-fn code_name(signal: i32, code: i32) -> &'static str {
-    match (signal, code) {
-        (libc::SIGSEGV, 1) => "SEGV_MAPERR",
-        (libc::SIGSEGV, 2) => "SEGV_ACCERR",
-        (libc::SIGSEGV, 4) => "SEGV_PKUERR",
-        (libc::SIGBUS, 1) => "BUS_ADRALN",
-        (libc::SIGBUS, 2) => "BUS_ADRERR",
-        (libc::SIGBUS, 3) => "BUS_OBJERR",
-        _ => "",
     }
 }

@@ -2,13 +2,12 @@
 
 use super::Play;
 use crate::proc::mappings_of;
-use crate::sys::{self, Deed};
+use crate::recorder::calls::{Effect, Memory, effect};
+use crate::sys::{self, Deed, trace};
 use anyhow::{Context, Result, anyhow, bail};
-use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::event::{
-    Advice, Advise, Asked, EventKind, Failed, Map, NewPlace, Protect, Remap, Sync, Unmap,
-};
-use pagescope_shared::mapping::{Attributes, Protection, Sharing};
+use pagescope_shared::addr::{Addr, PageSize, Range};
+use pagescope_shared::event::{Advice, EventKind};
+use pagescope_shared::mapping::{Attributes, Backing, Protection};
 use pagescope_shared::names::CallFlags;
 
 /// What `mmap` is asked for.
@@ -97,31 +96,6 @@ impl Call {
             }
         })
     }
-
-    fn asked(&self) -> Asked {
-        let (addr, len, flags) = match *self {
-            Self::Mmap(ref m) => (m.at, m.len, m.flags),
-            Self::Munmap(at, len) | Self::Mprotect(at, len, _) | Self::Madvise(at, len, _) => (at, len, 0),
-            Self::Mremap(at, len, _, may_move) => {
-                (at, len, if may_move { CallFlags::MREMAP_MAYMOVE } else { 0 })
-            }
-            Self::Msync(at, len) => (at, len, CallFlags::MS_SYNC),
-        };
-        Asked { addr, len, flags: CallFlags::of(flags) }
-    }
-
-    fn failed(&self, errno: rustix::io::Errno) -> Failed {
-        let (mut protection, mut advice, mut to) = (None, None, None);
-        match self {
-            Self::Mmap(m) => protection = Some(m.protection),
-            Self::Mprotect(_, _, wanted) => protection = Some(*wanted),
-            Self::Madvise(_, _, given) => advice = Some(given.clone()),
-            Self::Mremap(_, _, len, _) => to = Some(NewPlace { addr: Addr(0), len: *len }),
-            Self::Munmap(..) | Self::Msync(..) => {}
-        }
-        let (errno, message) = (sys::name(errno), sys::description(errno));
-        Failed { call: self.name().to_owned(), asked: self.asked(), protection, advice, to, errno, message }
-    }
 }
 
 fn bits(protection: Protection) -> u64 {
@@ -144,18 +118,17 @@ fn mmap_bits(flags: u64) -> u64 {
 impl Play<'_> {
     /// Makes a call that the lesson needs; returns what the kernel returned.
     pub(crate) fn call(&mut self, call: &Call) -> Result<u64> {
-        match self.make(call)? {
-            Ok(value) => Ok(value),
-            Err(errno) => Err(anyhow!(
-                "the kernel refused {} of {} bytes at {}: {} ({}); the machine is short of memory, or a limit (`ulimit \
+        let [_, addr, len, ..] = call.words()?;
+        self.make(call)?.map_err(|errno| {
+            anyhow!(
+                "the kernel refused {} of {len} bytes at {}: {} ({}); the machine is short of memory, or a limit (`ulimit \
                  -v`, a container's, a seccomp filter) forbids it",
                 call.name(),
-                call.asked().len,
-                call.asked().addr,
+                Addr(addr),
                 sys::name(errno),
                 sys::description(errno)
-            )),
-        }
+            )
+        })
     }
 
     /// `mmap` that the lesson needs: where it is, in whole pages.
@@ -177,69 +150,53 @@ impl Play<'_> {
     fn make(&mut self, call: &Call) -> Result<Result<u64, rustix::io::Errno>> {
         let words = call.words()?;
         let result = self.troupe.ask(self.who, Deed::Call, &words, &[])?.result;
-        let value = match result {
-            Ok(value) => value,
-            Err(code) => {
-                let errno = rustix::io::Errno::from_raw_os_error(code);
-                self.tell(EventKind::Failed(Box::new(call.failed(errno))))?;
-                self.verify()?;
-                return Ok(Err(errno));
-            }
+        let [number, args @ ..] = words;
+        let mut memory = Seen { pid: self.pid(), size: self.stage.page_size() };
+        let Some(Effect::Event(kind)) = effect(trace::Call { number, args }, result, &mut memory) else {
+            bail!("the kernel answers {} with what nobody understands: {result:?}", call.name());
         };
-        let kind = self.event_of(call, value)?;
         match &kind {
             EventKind::Map(map) => self.watch(map.range),
             EventKind::Remap(remap) => self.watch(remap.new),
             _ => {}
         }
         self.tell(kind)?;
-        self.tell_faults(None)?;
-        self.verify()?;
-        Ok(Ok(value))
-    }
-
-    fn event_of(&self, call: &Call, value: u64) -> Result<EventKind> {
-        let asked = call.asked();
-        Ok(match *call {
-            Call::Mmap(ref m) => {
-                let range = self.whole(Addr(value), m.len)?;
-                EventKind::Map(Map { asked, range, attributes: self.attributes(m, range)? })
-            }
-            Call::Munmap(at, len) => EventKind::Unmap(Unmap { asked, range: self.whole(at, len)? }),
-            Call::Mprotect(at, len, protection) => {
-                EventKind::Protect(Protect { asked, range: self.whole(at, len)?, protection })
-            }
-            Call::Mremap(at, old, new, _) => {
-                let to = NewPlace { addr: Addr(0), len: new };
-                let (old, new) = (Some(self.whole(at, old)?), self.whole(Addr(value), new)?);
-                EventKind::Remap(Box::new(Remap { asked, to, old, new }))
-            }
-            Call::Madvise(at, len, ref advice) => {
-                let advice = advice.clone();
-                EventKind::Advise(Advise { asked, range: self.whole(at, len)?, advice })
-            }
-            Call::Msync(at, len) => EventKind::Sync(Sync { asked, range: self.whole(at, len)? }),
-        })
-    }
-
-    /// What a new mapping is: what was asked, and what the kernel says of its object.
-    fn attributes(&self, asked: &Mmap, range: Range) -> Result<Attributes> {
-        let shared = asked.flags & CallFlags::MAP_SHARED != 0;
-        let sharing = if shared { Sharing::Shared } else { Sharing::Private };
-        let mut attributes = Attributes::anonymous(asked.protection, sharing);
-        if asked.fd.is_some() || shared {
-            let mappings = mappings_of(self.pid())?;
-            let found = mappings.into_iter().find(|m| m.range.contains(range.start()));
-            let found = found.with_context(|| format!("nothing is mapped at {}", range.start()))?;
-            attributes.backing = found.attributes.backing;
-            attributes.offset = asked.offset;
+        if result.is_ok() {
+            self.tell_faults(None)?;
         }
-        Ok(attributes)
+        self.verify()?;
+        Ok(result.map_err(rustix::io::Errno::from_raw_os_error))
     }
 
     /// The whole pages of so many bytes.
     fn whole(&self, at: Addr, len: u64) -> Result<Range> {
         let bytes = self.stage.page_size().round_up(len).context("a length that is none")?;
         Range::from_len(at, bytes).context("the kernel named a place that is none")
+    }
+}
+
+/// What `/proc` says of the acting process, which waits meanwhile.
+struct Seen {
+    pid: u32,
+    size: PageSize,
+}
+
+impl Memory for Seen {
+    fn page_size(&self) -> PageSize {
+        self.size
+    }
+
+    /// The heap is told of elsewhere: see [`super::heap`].
+    fn replace_break(&mut self, new: u64) -> u64 {
+        new
+    }
+
+    fn backing(&mut self, addr: u64) -> Option<Backing> {
+        self.range(addr).map(|(_, attributes)| attributes.backing)
+    }
+
+    fn range(&mut self, addr: u64) -> Option<(Range, Attributes)> {
+        let found = mappings_of(self.pid).ok()?.into_iter().find(|m| m.range.contains(Addr(addr)))?;
+        Some((found.range, found.attributes))
     }
 }

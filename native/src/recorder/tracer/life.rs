@@ -1,6 +1,6 @@
 //! Threads and processes come, become other programs, and go.
 
-use super::{Ended, Process, Task, Tracer, signal_name};
+use super::{Ended, Process, Task, Tracer, signal};
 use crate::proc::{mappings_with_flags, status};
 use crate::recorder::calls;
 use crate::recorder::session::Stands;
@@ -127,7 +127,7 @@ impl Tracer {
         if self.running {
             let exit = match ended {
                 Ended::Code(code) => Exit { code: Some(code), signal: None },
-                Ended::Signal(signal) => Exit { code: None, signal: Some(signal_name(signal)) },
+                Ended::Signal(signal) => Exit { code: None, signal: Some(signal::name(signal)) },
                 Ended::Refused(_) => return,
             };
             self.session.happens(task.pid, task.pid, EventKind::Exit(Box::new(exit)));
