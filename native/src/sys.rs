@@ -6,6 +6,7 @@ mod errno;
 mod faults;
 mod mapped;
 mod mapping_at;
+mod perf_event;
 #[cfg(feature = "oracle")]
 mod perform;
 mod ring;
@@ -22,9 +23,9 @@ pub(crate) use errno::{description, name};
 pub(crate) use faults::{FaultRings, FaultSample};
 pub(crate) use mapped::Mapped;
 pub(crate) use mapping_at::mapping_at;
+pub(crate) use perf_event::begin_early;
 #[cfg(feature = "oracle")]
 pub(crate) use perform::{ARENA, Files, HEAP_WINDOW, Performer, memfd};
-pub(crate) use ring::begin_early;
 pub(crate) use scan::{Categories, Region, pagemap_scan};
 pub(crate) use spawn::{Instruction, spawn_suspended};
 pub(crate) use touch::Hit;

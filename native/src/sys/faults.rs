@@ -1,6 +1,7 @@
 //! Page faults as the kernel's software event tells them: see perf_event_open(2).
 
-use super::ring::{FULL, Rings, Wanted, attributes, lost, number};
+use super::perf_event::{Wanted, attributes, lost, number};
+use super::ring::{FULL, Rings};
 use perf_event_open_sys::bindings::{
     PERF_COUNT_SW_PAGE_FAULTS, PERF_RECORD_LOST, PERF_RECORD_SAMPLE, PERF_SAMPLE_ADDR, PERF_SAMPLE_IP,
     PERF_TYPE_SOFTWARE,

@@ -1,6 +1,7 @@
 //! System calls, page faults and mapped files as the kernel's tracepoints tell them, without stopping anybody.
 
-use super::ring::{FULL, Rings, Wanted, attributes, lost, number};
+use super::perf_event::{Wanted, attributes, lost, number};
+use super::ring::{FULL, Rings};
 use super::trace::Call;
 use super::tracefs::{Tracefs, Tracepoint};
 use pagescope_shared::addr::{Addr, Range};
