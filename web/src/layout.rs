@@ -43,37 +43,53 @@ pub struct PageLayout {
     pub frame: Rect,
     /// The first of [`TILES`] bytes in the frame.
     pub tile: Rect,
-    /// From one byte's left edge to the next one's.
-    pub tile_step: f32,
+    /// From one byte's left edge to the next one's, and from one row to the next one.
+    pub tile_step: (f32, f32),
+    /// Bytes in a row.
+    pub tile_columns: u64,
+    /// There is no room for long words.
+    pub narrow: bool,
 }
+
+/// A page narrower than this, in CSS pixels, has short words.
+const NARROW: f32 = 300.0;
+/// In one narrower than this, the link stands right of the middle: the name of the frame is left of it.
+const WORDY: f32 = 420.0;
+/// A byte narrower than this cannot be read: they stand in two rows then.
+const NARROW_TILE: f32 = 21.0;
 
 /// Lays out one page on a stage of `width` x `height`.
 pub fn page_layout(width: f32, height: f32) -> PageLayout {
     let pad = 4.0;
     let caption = (height * 0.075).clamp(24.0, 44.0);
-    let side = (width * 0.26).clamp(120.0, 300.0);
+    let side = (width * 0.26).clamp(100.0, 300.0);
     let inner = (width - side - pad * 2.0).max(128.0);
     let body = (height - caption * 2.0 - pad).max(120.0);
     let page = Rect { x: pad, y: caption, w: inner, h: (body * 0.46).max(48.0) };
     let gap = (body * 0.16).max(20.0);
     let frame_y = page.bottom() + gap + caption;
     let frame = Rect { x: pad, y: frame_y, w: inner, h: (height - frame_y - pad).max(40.0) };
-    let tile_count = 16.0;
     let inset = (frame.w * 0.02).max(6.0);
-    let tile_step = (frame.w - inset * 2.0) / tile_count;
-    let tile = Rect {
-        x: frame.x + inset,
-        y: frame.y + frame.h * 0.16,
-        w: (tile_step - 3.0).max(4.0),
-        h: frame.h * 0.68,
+    let room = frame.w - inset * 2.0;
+    let (tile_columns, top, high, down) = if room / small(TILES) < NARROW_TILE {
+        (TILES / 2, 0.06, 0.42, 0.46)
+    } else {
+        (TILES, 0.16, 0.68, 0.0)
     };
+    let step = room / small(tile_columns);
+    let tile =
+        Rect { x: frame.x + inset, y: frame.y + frame.h * top, w: (step - 3.0).max(4.0), h: frame.h * high };
+    let narrow = inner < NARROW;
+    let link = page.w * if inner < WORDY { 0.66 } else { 0.5 };
     PageLayout {
         page,
         asked: Rect { x: page.right() + 12.0, y: page.y, w: 6.0, h: page.h },
-        link: Rect { x: page.x + page.w * 0.5, y: page.bottom(), w: 2.0, h: frame.y - page.bottom() },
+        link: Rect { x: page.x + link, y: page.bottom(), w: 2.0, h: frame.y - page.bottom() },
         frame,
         tile,
-        tile_step,
+        tile_step: (step, frame.h * down),
+        tile_columns,
+        narrow,
     }
 }
 
@@ -94,7 +110,9 @@ mod tests {
                 l.page.bottom() < l.frame.y && l.frame.bottom() <= h && l.page.right() < w,
                 "{w}x{h}: {l:?}"
             );
-            assert!(l.tile.x + l.tile_step * 16.0 <= l.frame.right() + 1.0);
+            let rows = small(TILES / l.tile_columns) - 1.0;
+            assert!(l.tile.x + l.tile_step.0 * small(l.tile_columns) <= l.frame.right() + 1.0);
+            assert!(l.tile.bottom() + l.tile_step.1 * rows <= l.frame.bottom(), "{w}x{h}: {l:?}");
         }
     }
 }

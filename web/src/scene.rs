@@ -120,8 +120,10 @@ fn draw_page(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, p
         inferred: stage.page.is_some_and(|p| p.provenance == Provenance::Inferred),
     });
     let caption = |rect: Rect| Rect { y: 0.0, h: rect.y, ..rect };
-    scene.label(caption(at.page), "caption", format!("virtual page {:#x}", stage.number));
+    let kind = if at.narrow { "" } else { "virtual " };
+    scene.label(caption(at.page), "caption", format!("{kind}page {:#x}", stage.number));
     let state = match stage.page {
+        Some(page) if at.narrow => page.state.label().to_owned(),
         Some(page) => format!("{} · {}", page.state.label(), page.provenance.label()),
         None => "not mapped".to_owned(),
     };
@@ -133,7 +135,7 @@ fn draw_page(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, p
     }
     byte_marks(scene, stage, at.page, progress);
     asked_bars(scene, stage, at, width);
-    frame(scene, stage, at, progress, resident(stage.before), resident(stage.page));
+    frame(scene, stage, at, width, progress, (resident(stage.before), resident(stage.page)));
 }
 
 /// Larger pages have no dot a byte.
@@ -198,7 +200,14 @@ fn asked_bars(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32) 
 }
 
 /// The page-table entry and the frame behind it, with the bytes in it.
-fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, was: bool, is: bool) {
+fn frame(
+    scene: &mut Scene,
+    stage: &PageStage,
+    at: PageLayout,
+    width: f32,
+    progress: f32,
+    (was, is): (bool, bool),
+) {
     let shown = match (was, is) {
         (false, true) => progress,
         (true, false) => 1.0 - progress,
@@ -211,7 +220,8 @@ fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, wa
         scene.plain(dash, Fill::Faint, if stage.page.is_some() { 1.0 - shown } else { 0.0 }, 1.0);
     }
     scene.plain(Rect { h: link.h * shown, ..link }, Fill::Ink, shown.min(1.0), 1.0);
-    let mid = Rect { x: link.x + 14.0, y: link.y, w: (at.page.right() - link.x - 14.0).max(10.0), h: link.h };
+    let x = link.x + 14.0;
+    let mid = Rect { x, y: link.y, w: (width - x).max(10.0), h: link.h };
     let unknown = stage.page.is_some_and(|p| p.state == pagescope_shared::page::PageState::Unknown);
     let entry = match (stage.page.is_some(), is) {
         (true, true) => "page-table entry: present",
@@ -222,7 +232,9 @@ fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, wa
     scene.label(mid, "entry", entry);
     let caption = Rect { x: at.frame.x, y: at.link.y, w: at.link.x - at.frame.x - 14.0, h: link.h };
     let name = match (stage.page.and_then(|p| p.frame), is) {
+        (Some(frame), true) if at.narrow => format!("frame {frame}"),
         (Some(frame), true) => format!("physical frame {frame}"),
+        (None, true) if at.narrow => "a frame".to_owned(),
         (None, true) => "a physical frame (number not recorded)".to_owned(),
         (_, false) => "physical memory".to_owned(),
     };
@@ -247,20 +259,22 @@ fn frame(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32, wa
         scene.label(at.frame, "none", text);
         return;
     }
-    tiles(scene, stage, at, progress);
+    tiles(scene, stage, at, width, progress);
 }
 
 /// The first recorded bytes, as characters and in hexadecimal.
-fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, progress: f32) {
+fn tiles(scene: &mut Scene, stage: &PageStage, at: PageLayout, width: f32, progress: f32) {
     let Some((_, bytes)) = stage.recorded.first() else { return };
     let alpha = if stage.touched.is_some() { progress } else { 1.0 };
     let x = at.frame.right() + 16.0;
     let shown = bytes.len().min(16);
     let text =
         format!("{} recorded", crate::format::count(u64::try_from(shown).unwrap_or(0), "byte", "bytes"));
-    scene.label(Rect { x, w: at.asked.w * 30.0, ..at.frame }, "note", text);
+    scene.label(Rect { x, w: (width - x).max(40.0), ..at.frame }, "note", text);
     for (i, byte) in (0..TILES).zip(bytes) {
-        let tile = Rect { x: at.tile.x + small(i) * at.tile_step, ..at.tile };
+        let (column, row) = (small(i % at.tile_columns), small(i / at.tile_columns));
+        let (x, y) = (at.tile.x + column * at.tile_step.0, at.tile.y + row * at.tile_step.1);
+        let tile = Rect { x, y, ..at.tile };
         scene.plain(tile, Fill::Paper, alpha, 4.0);
         let glyph = match byte {
             0 => "\\0".to_owned(),
