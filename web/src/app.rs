@@ -10,6 +10,7 @@ use crate::overlay::Overlay;
 use crate::pages::{self, Pages, Shown};
 use crate::player::{Course, Motion};
 use crate::talk::Talk;
+use crate::talk::stops::at_place;
 use crate::tally::Tally;
 use crate::time;
 use crate::time::scale::Pace;
@@ -259,9 +260,11 @@ impl App {
                 self.aim(Goal::Time(time_ns));
             }
             Msg::GoToStep(index) => self.go_to_stop(index),
-            Msg::Home if self.talk.on && !self.talk.stops.is_empty() => self.go_to_stop(0),
+            Msg::Home if self.talk.on && !self.talk.stops.is_empty() => {
+                self.go_to_stop(at_place(&self.talk.stops, 0))
+            }
             Msg::End if self.talk.on && !self.talk.stops.is_empty() => {
-                self.go_to_stop(self.talk.stops.len() - 1);
+                self.go_to_stop(at_place(&self.talk.stops, usize::MAX));
             }
             Msg::Home => self.jump(self.first_position()),
             Msg::End => self.jump(usize::MAX),

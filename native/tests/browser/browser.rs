@@ -18,6 +18,7 @@ use tempfile::TempDir;
 pub(crate) struct Served {
     child: Child,
     address: String,
+    pub(crate) trace: PathBuf,
     _folder: TempDir,
 }
 
@@ -47,7 +48,7 @@ impl Served {
         let address =
             line.split_whitespace().find(|w| w.starts_with("http://")).unwrap_or_default().to_owned();
         assert!(address.contains("#trace="), "the first line says where: {line}");
-        Self { child, address, _folder: folder }
+        Self { child, address, trace: trace.to_owned(), _folder: folder }
     }
 
     /// The address, with a query before the fragment and more in the fragment.
@@ -83,7 +84,7 @@ pub(crate) struct Browser {
     port: u16,
     session: String,
     client: Client,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 fn program(variable: &str, name: &str) -> PathBuf {
@@ -105,7 +106,12 @@ impl Browser {
              --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
              --disable-dev-shm-usage --force-device-scale-factor=1";
         args.extend(flags.split_whitespace().chain(more.iter().copied()).map(str::to_owned));
-        let mut options = json!({ "args": args });
+        let downloads = profile.path().join("downloads");
+        let preferences = json!({
+            "download.default_directory": downloads,
+            "profile.default_content_setting_values.automatic_downloads": 1,
+        });
+        let mut options = json!({ "args": args, "prefs": preferences });
         if let Some(chrome) = std::env::var_os("PAGESCOPE_CHROME") {
             options["binary"] = json!(chrome.to_string_lossy());
         }
@@ -123,7 +129,7 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         let session = client.session_id().await.unwrap().expect("a session");
-        Self { driver, port, session, client, _profile: profile }
+        Self { driver, port, session, client, profile }
     }
 
     pub(crate) async fn stop(mut self) {
@@ -220,6 +226,28 @@ impl Browser {
             assert!(start.elapsed() < Duration::from_millis(ms), "{what}: not within {ms} ms, but {state:?}");
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
+    }
+
+    /// A file that the page has given to the person.
+    pub(crate) async fn downloaded(&self, name: &str) -> Vec<u8> {
+        let (folder, start) = (self.profile.path().join("downloads"), Instant::now());
+        loop {
+            // It has its name when it is whole.
+            if let Ok(bytes) = std::fs::read(folder.join(name)) {
+                return bytes;
+            }
+            let there = || {
+                std::fs::read_dir(&folder).map(|all| all.flatten().map(|f| f.file_name()).collect::<Vec<_>>())
+            };
+            assert!(start.elapsed() < Duration::from_secs(20), "no {name}, but {:?}", there());
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// Types into what has the focus, in place of what is there.
+    pub(crate) async fn type_text(&self, text: &str) -> Result<(), CmdError> {
+        let all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
+        self.client.active_element().await?.send_keys(&format!("{all}{text}")).await
     }
 
     /// The page's cell on the screen.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alone;
+mod author;
 mod browser;
 mod deck;
 mod hostile;
@@ -75,6 +76,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     markup_in_a_trace_is_text(b).await?;
     time::the_whole_trace_in_one_picture(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;
+    author::a_talk_is_made_and_taken_along(b, served).await?;
     long::opens_by_ranges(b).await?;
     hostile::nothing_hangs_or_runs(b).await?;
     screenshots(b, served).await

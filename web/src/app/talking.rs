@@ -3,7 +3,7 @@
 use super::App;
 use crate::ask::Guess;
 use crate::player::Motion;
-use crate::talk::Msg;
+use crate::talk::{Msg, stops};
 
 impl App {
     pub(super) fn talk_msg(&mut self, msg: Msg) {
@@ -33,7 +33,7 @@ impl App {
             Msg::Go => {
                 let typed = std::mem::take(&mut talk.typed);
                 match typed.checked_sub(1) {
-                    Some(index) => self.go_to_stop(index.min(self.talk.stops.len().saturating_sub(1))),
+                    Some(place) => self.go_to_stop(stops::at_place(&self.talk.stops, place)),
                     None => self.next_step(),
                 }
             }

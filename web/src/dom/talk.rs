@@ -6,6 +6,7 @@ use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::window;
 use crate::msg::Msg;
+use crate::talk::stops;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
@@ -140,7 +141,10 @@ impl Part for Talk {
             self.scale();
         }
         let count = match (talk.typed, view.stop) {
-            (0, Some(stop)) => format!("{}{} / {}", view.who, stop + 1, talk.stops.len()),
+            (0, Some(stop)) => {
+                let place = stops::number(&talk.stops, stop) + 1;
+                format!("{}{place} / {}", view.who, talk.stops.len())
+            }
             (0, None) => String::new(),
             (typed, _) => format!("to {typed} ⏎"),
         };

@@ -155,6 +155,12 @@ pub fn number(stops: &[Stop], at: usize) -> usize {
     told_out_of_time(stops).and_then(|order| order.iter().position(|i| *i == at)).unwrap_or(at)
 }
 
+/// The stop that comes at this place of the talk, from 0; the last one behind its end.
+pub fn at_place(stops: &[Stop], place: usize) -> usize {
+    let place = place.min(stops.len().saturating_sub(1));
+    told_out_of_time(stops).and_then(|order| order.get(place).copied()).unwrap_or(place)
+}
+
 /// The next stop after a position, or the one before it.
 pub fn beside(stops: &[Stop], position: usize, back: bool) -> Option<&Stop> {
     if let Some(order) = told_out_of_time(stops) {
@@ -274,6 +280,7 @@ mod tests {
         assert_eq!(along(0, false), [5, 9, 12, 3]);
         assert_eq!(along(3, true), [12, 9, 5]);
         assert_eq!((0..4).map(|at| number(&stops, at)).collect::<Vec<_>>(), [3, 0, 1, 2]);
+        assert_eq!([0, 1, 3, 9].map(|place| at_place(&stops, place)), [1, 2, 0, 0]);
     }
 
     #[test]
