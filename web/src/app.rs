@@ -261,7 +261,7 @@ impl App {
             }
             Msg::GoToStep(index) => self.go_to_stop(index),
             Msg::Home if self.talk.on && !self.talk.stops.is_empty() => {
-                self.go_to_stop(at_place(&self.talk.stops, 0))
+                self.go_to_stop(at_place(&self.talk.stops, 0));
             }
             Msg::End if self.talk.on && !self.talk.stops.is_empty() => {
                 self.go_to_stop(at_place(&self.talk.stops, usize::MAX));
