@@ -11,13 +11,13 @@ use crate::msg::Msg;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
+use web_sys::{Document, Element, HtmlElement, HtmlInputElement, HtmlTextAreaElement, PointerEvent};
 
 /// What is done with the marker that is open: the command, and what its button says.
 const BUTTONS: [(&str, &str); 6] = [
-    ("marker-look", "Look as now"),
-    ("marker-away", "Follow events"),
-    ("marker-place", "Move to this moment"),
+    ("marker-look", "Look here"),
+    ("marker-away", "Follow"),
+    ("marker-place", "Move here"),
     ("marker-earlier", "↑"),
     ("marker-later", "↓"),
     ("marker-delete", "Delete"),
@@ -39,14 +39,72 @@ pub(super) struct Author {
     /// The copy that is handed over, so that it is not handed over twice.
     handed: bool,
     unsaved: Rc<Cell<bool>>,
-    _listeners: [Listener; 2],
+    _listeners: Vec<Listener>,
+}
+
+/// A marker that is dragged: where the pointer was, the row it came from, and the one that it would be.
+#[derive(Clone, Copy, Default)]
+struct Drag {
+    y: i32,
+    from: usize,
+    to: Option<usize>,
+}
+
+/// What the pointer does with a row: it drags it where it moves far enough.
+fn drag(event: &web_sys::Event, list: &HtmlElement, held: &Cell<Option<Drag>>) -> Option<AuthorMsg> {
+    const FAR: i32 = 6;
+    let pointer = event.dyn_ref::<PointerEvent>()?;
+    let rows = list.children();
+    let all = || (0..rows.length()).filter_map(|i| rows.item(i));
+    let mark = |to: Option<usize>| {
+        for (i, row) in all().enumerate() {
+            let _ = row.class_list().toggle_with_force("target", to == Some(i));
+        }
+    };
+    match event.type_().as_str() {
+        "pointerdown" => {
+            let pressed = event.target()?.dyn_into::<Element>().ok()?;
+            let row = pressed.closest(".go").ok()??.closest("li").ok()??;
+            let from = all().position(|other| other == row)?;
+            // Fingers scroll; there are buttons for them.
+            if pointer.button() == 0 && pointer.pointer_type() == "mouse" {
+                held.set(Some(Drag { y: pointer.client_y(), from, to: None }));
+            }
+        }
+        "pointermove" => {
+            let mut now = held.get()?;
+            if now.to.is_some() || (pointer.client_y() - now.y).abs() > FAR {
+                let y = f64::from(pointer.client_y());
+                let above = all().take_while(|row| row.get_bounding_client_rect().bottom() < y).count();
+                now.to = Some(above.min(all().count().saturating_sub(1)));
+                held.set(Some(now));
+                mark(now.to.filter(|to| *to != now.from));
+            }
+        }
+        "click" => {
+            // What was dragged was not meant to be gone to.
+            let Drag { from, to, .. } = held.take()?;
+            let to = to?;
+            event.stop_propagation();
+            mark(None);
+            let id = all().nth(from)?.query_selector("[data-mark]").ok()??.get_attribute("data-mark")?;
+            let by = to.cast_signed() - from.cast_signed();
+            return Some(AuthorMsg::Move(id.parse().ok()?, by)).filter(|_| by != 0);
+        }
+        _ => {
+            held.set(None);
+            mark(None);
+        }
+    }
+    None
 }
 
 impl Author {
     pub(super) fn new(document: &Document, queue: &Queue) -> Result<Self, String> {
         let list: HtmlElement = by_id(document, "author-list")?;
         let (unsaved, window) = (Rc::new(Cell::new(false)), window()?);
-        let listeners = [
+        let held = Rc::new(Cell::new(None));
+        let mut listeners = vec![
             Listener::new(&list, "input", {
                 let queue = queue.clone();
                 move |event| {
@@ -65,6 +123,14 @@ impl Author {
                 }
             }),
         ];
+        for name in ["pointerdown", "pointermove", "click", "pointerleave"] {
+            let (held, of, queue) = (Rc::clone(&held), list.clone(), queue.clone());
+            listeners.push(Listener::new(&list, name, move |event| {
+                if let Some(msg) = drag(&event, &of, &held) {
+                    queue.send(Msg::Author(msg));
+                }
+            }));
+        }
         Ok(Self {
             document: document.clone(),
             list,
