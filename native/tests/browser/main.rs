@@ -12,6 +12,7 @@ mod browser;
 mod deck;
 mod hostile;
 mod long;
+mod panels;
 mod picture;
 mod time;
 mod zoom;
@@ -75,6 +76,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     a_broken_file_costs_nothing(b).await?;
     markup_in_a_trace_is_text(b).await?;
     time::the_whole_trace_in_one_picture(b, served).await?;
+    panels::they_say_what_was_recorded(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;
     author::a_talk_is_made_and_taken_along(b, served).await?;
     long::opens_by_ranges(b).await?;
