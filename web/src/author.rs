@@ -168,18 +168,14 @@ impl Author {
         self.marks().find(|mark| mark.id == id)
     }
 
-    /// The markers as a trace has them, by where they stand, each with its position: with an `order` where that is another.
-    pub fn markers(&self) -> Vec<(&Mark, Marker)> {
+    /// The markers by where they stand in a trace, each with the `order` that it has there, if it needs one.
+    pub fn markers(&self) -> Vec<(&Mark, Option<u32>)> {
         let in_time = self.list.is_sorted_by_key(|mark| mark.stands());
-        let ordered = |(mark, order): (_, u32)| {
-            let mark: &Mark = mark;
-            (mark, Marker { order: (!in_time).then_some(order), ..mark.marker.clone() })
-        };
-        let mut all: Vec<(&Mark, Marker)> = Vec::with_capacity(self.list.len());
-        for (mark, marker) in self.marks().zip(1..).map(ordered) {
+        let mut all: Vec<(&Mark, Option<u32>)> = Vec::with_capacity(self.list.len());
+        for (mark, order) in self.marks().zip(1..) {
             // Nearly always the last one: a sort would cost the page more than it does.
             let at = all.partition_point(|(other, _)| other.stands() <= mark.stands());
-            all.insert(at, (mark, marker));
+            all.insert(at, (mark, (!in_time).then_some(order)));
         }
         all
     }
@@ -355,8 +351,9 @@ impl Author {
 
     fn write(&mut self, id: u32, field: Field, text: &str) {
         let most = Field::ALL.iter().find(|(of, ..)| *of == field).map_or(0, |(.., most)| *most);
-        let text: String = text.chars().take(most).collect();
         let Some(old) = self.mark(id).map(|mark| field.of(&mark.marker).to_owned()) else { return };
+        // What somebody else made longer does not lose its end.
+        let text: String = text.chars().take(most.max(old.chars().count())).collect();
         // A word is an edit: what goes on with it is none of its own.
         let new_word = old.ends_with(char::is_whitespace) && text.len() > old.len();
         let goes_on = self.writes == Some((id, field)) && !new_word;

@@ -69,8 +69,10 @@ impl Talk {
         if known != self.known {
             self.known = known;
             let edited = author.markers();
-            let edited = edited.iter().map(|(mark, marker)| (mark.position, marker, mark.pid));
-            let others = timeline.markers().skip(MOST).map(|(at, marker)| (at, marker, None));
+            let edited = edited
+                .iter()
+                .map(|(mark, order)| (mark.position, &mark.marker, mark.pid, order.unwrap_or(0)));
+            let others = timeline.markers().skip(MOST).map(|(at, marker)| (at, marker, None, marker.place()));
             self.stops = stops(timeline, edited.chain(others));
             self.revision += 1;
         }

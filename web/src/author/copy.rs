@@ -67,7 +67,8 @@ impl Copy {
         let ends = end
             .checked_sub(1)
             .filter(|at| timeline.event_at(*at).is_some_and(|event| matches!(event.kind, EventKind::End(_))));
-        for (mark, marker) in author.markers() {
+        for (mark, order) in author.markers() {
+            let marker = Marker { order, ..mark.marker.clone() };
             if let Some(event) = mark.position.checked_sub(1).filter(|_| mark.own) {
                 kept.push((event, marker));
                 continue;

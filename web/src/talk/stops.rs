@@ -49,15 +49,15 @@ pub struct Stop {
 
 /// The stops of a trace, each at another position, by position.
 ///
-/// `markers` are those to be stopped at, each with the position after its event, in any order, and whose memory it is about.
-/// One where a step ends takes its place: its words go first.
+/// `markers` are those to be stopped at, each with the position after its event, in any order, whose memory it is
+/// about, and its place in the talk. One where a step ends takes its place: its words go first.
 pub fn stops<'a>(
     timeline: &Timeline,
-    markers: impl Iterator<Item = (usize, &'a Marker, Option<u32>)>,
+    markers: impl Iterator<Item = (usize, &'a Marker, Option<u32>, u32)>,
 ) -> Vec<Stop> {
     let steps = timeline.steps().enumerate().map(|(i, (at, step))| of_step(step, at, timeline.step_end(i)));
     let mut all: Vec<Stop> =
-        steps.chain(markers.map(|(at, marker, pid)| of_marker(marker, at, pid))).collect();
+        steps.chain(markers.map(|(at, marker, pid, place)| of_marker(marker, at, pid, place))).collect();
     // Of the same position the steps come first.
     all.sort_by_key(|stop| stop.position);
     all.dedup_by(|later, stop| {
@@ -108,7 +108,7 @@ fn of_step(step: &Step, at: usize, end: usize) -> Stop {
     }
 }
 
-fn of_marker(marker: &Marker, position: usize, pid: Option<u32>) -> Stop {
+fn of_marker(marker: &Marker, position: usize, pid: Option<u32>, place: u32) -> Stop {
     Stop {
         from: position,
         position,
@@ -119,7 +119,7 @@ fn of_marker(marker: &Marker, position: usize, pid: Option<u32>) -> Stop {
         row: marker.row,
         view: marker.view.as_deref().map(|view| clipped(view, 20)),
         pid,
-        place: marker.place(),
+        place,
         ..Stop::default()
     }
 }
@@ -237,7 +237,8 @@ mod tests {
         ];
         for (words, expected, told_at, reached_at) in rows {
             let timeline = timeline(words);
-            let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
+            let stops =
+                stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
             let shape: Vec<_> = stops.iter().map(|s| (s.from, s.position, s.is_step)).collect();
             assert_eq!(shape, expected, "{words:?}");
             let letters = |of: fn(&[Stop], usize) -> Option<usize>| -> String {
@@ -268,7 +269,8 @@ mod tests {
         let marker = |order| format!(r#""kind":"marker","title":"m","order":{order}"#);
         let (third, first, second) = (marker(3), marker(1), marker(2));
         let timeline = timeline(&[(2, &third), (4, &first), (6, STEP), (8, &second)]);
-        let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
+        let stops =
+            stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
         let along = |from: usize, back| {
             let mut at = from;
             std::iter::from_fn(|| {
@@ -309,7 +311,8 @@ mod tests {
     #[test]
     fn a_marker_where_a_step_ends_has_the_word() {
         let timeline = timeline(&[(0, STEP), (3, MARKER), (4, STEP)]);
-        let stops = stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None)));
+        let stops =
+            stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
         let first = stops.first().unwrap();
         assert_eq!((first.title.as_str(), first.text.as_str(), first.line), ("a marker", "t", 3));
         assert_eq!(stops.len(), 2);
