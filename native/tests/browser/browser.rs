@@ -4,6 +4,7 @@ use crate::picture::Rect;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -174,6 +175,26 @@ impl Browser {
         self.client.clone().enter_parent_frame().await
     }
 
+    /// This window and the other one, which opens in a moment.
+    pub(crate) async fn other_window(&self) -> Result<(WindowHandle, WindowHandle), CmdError> {
+        let this = self.client.window().await?;
+        for _ in 0..100 {
+            if let Some(other) = self.client.windows().await?.into_iter().find(|window| *window != this) {
+                return Ok((this, other));
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        panic!("no other window opens");
+    }
+
+    pub(crate) async fn switch(&self, window: &WindowHandle) -> Result<(), CmdError> {
+        self.client.switch_to_window(window.clone()).await
+    }
+
+    pub(crate) async fn close_window(&self) -> Result<(), CmdError> {
+        self.client.close_window().await
+    }
+
     /// Presses a key on the page, with no control focused.
     pub(crate) async fn key(&self, key: &str) -> Result<(), CmdError> {
         self.script("document.activeElement.blur()", json!([])).await?;
@@ -182,6 +203,9 @@ impl Browser {
             "Home" => char::from(Key::Home).to_string(),
             "End" => char::from(Key::End).to_string(),
             "Escape" => char::from(Key::Escape).to_string(),
+            "Enter" => char::from(Key::Enter).to_string(),
+            "PageDown" => char::from(Key::PageDown).to_string(),
+            "PageUp" => char::from(Key::PageUp).to_string(),
             other => other.to_owned(),
         };
         body.send_keys(&text).await

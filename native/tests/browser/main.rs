@@ -14,6 +14,7 @@ mod hostile;
 mod long;
 mod panels;
 mod picture;
+mod talk;
 mod time;
 mod zoom;
 
@@ -75,6 +76,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     shown_text_is_truthful(b).await?;
     a_broken_file_costs_nothing(b).await?;
     markup_in_a_trace_is_text(b).await?;
+    talk::from_the_first_step_to_the_last(b, served).await?;
     time::the_whole_trace_in_one_picture(b, served).await?;
     panels::they_say_what_was_recorded(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;

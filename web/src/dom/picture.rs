@@ -218,6 +218,10 @@ impl Part for Picture {
             return;
         }
         self.drawn = (!frame.app.is_moving()).then_some(drawn);
+        if size.0 < 1 || size.1 < 1 {
+            // The browser has not laid it out yet.
+            return;
+        }
         let (width, height) = (pixels(size.0), pixels(size.1));
         let (w, h) = (f64::from(width), f64::from(height));
         let room = Room { width: w, height: h, ratio: device, large: frame.app.talk.on };

@@ -99,7 +99,8 @@ impl Talk {
         if talk != old[0] {
             self.moves.set(talk.then_some(0));
             self.resized.set(true);
-            let _ = self.app.class_list().remove_1("rests");
+            // The pointer comes when it moves.
+            let _ = self.app.class_list().toggle_with_force("rests", talk);
             // Keys are the talk's, not those of the button that began it.
             if let Some(focus) = self.document.active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok())
             {

@@ -63,7 +63,8 @@ impl Room {
 
     /// The columns, cells and pixels of a whole zoom.
     pub fn level(self, zoom: u32) -> Level {
-        let least = if self.large { NARROWEST * 2.0 } else { NARROWEST };
+        // What is far away is not seen from afar.
+        let least = if self.large && zoom > 12 { NARROWEST * 2.0 } else { NARROWEST };
         let most = (0..12).rev().find(|&columns| self.cell(columns) >= least).unwrap_or(0);
         let columns = zoom.min(most);
         let cell = self.cell(columns);

@@ -102,6 +102,8 @@ fn belongs(region: &Region, backing: &Backing, next: &Mapping, gap: u64) -> bool
 /// What the region that begins with this mapping is called.
 pub fn name(mapping: &Mapping) -> String {
     match &mapping.attributes.backing {
+        // What the kernel calls memory that is shared and has no file.
+        Backing::Shm(object) if object.path == "/dev/zero (deleted)" => "shared, anonymous".to_owned(),
         Backing::File(object) | Backing::Shm(object) if !object.path.is_empty() => {
             clipped(file_name(&object.path), 60)
         }

@@ -26,6 +26,10 @@ const TWO_LINES: f64 = 38.0;
 const THREE_LINES: f64 = 60.0;
 /// Cells so wide have large letters.
 const BIG: f64 = 120.0;
+/// Narrower ones have room for one sign, ...
+const WORD: f64 = 40.0;
+/// ... and narrower ones than this for none.
+const LETTER: f64 = 24.0;
 /// So many bytes of a page stand in its cell.
 const BYTES: usize = 9;
 /// Runs that are counted for a header; a region with more is not counted to its end.
@@ -130,9 +134,19 @@ impl Painter {
 
 /// What is known of the first bytes of a page, as characters.
 fn bytes_text(space: &AddressSpace, addr: Addr) -> String {
+    let mut bytes: Vec<u8> = Vec::new();
     let range = space.page_size().page_range(addr);
-    let first = range.and_then(|range| space.recorded_bytes(range).next());
-    let bytes = first.map_or(&[][..], |(_, bytes)| bytes);
+    let mut known = range.into_iter().flat_map(|range| space.recorded_bytes(range));
+    let Some((from, first)) = known.next() else { return String::new() };
+    bytes.extend_from_slice(first);
+    // What was recorded at several times and lies side by side is one text.
+    for (at, more) in known.take(BYTES) {
+        if at.0.checked_sub(from.0) != u64::try_from(bytes.len()).ok() {
+            break;
+        }
+        bytes.extend_from_slice(more);
+    }
+    let bytes = bytes.as_slice();
     // The zero at the end of a text says nothing; a zero alone does.
     let bytes = if bytes.len() > 1 { bytes.strip_suffix(&[0]).unwrap_or(bytes) } else { bytes };
     if bytes == [0] {
@@ -335,7 +349,7 @@ impl Draw<'_> {
     fn texts(&mut self, section: &Section, seen: &Visible) {
         let doc = Rc::clone(self.pages.doc());
         let level = doc.level;
-        if level.pages > 0 || level.cell < 40.0 || self.row < 18.0 {
+        if level.pages > 0 || level.cell < LETTER || self.row < 18.0 {
             return;
         }
         let page_size = self.space.page_size();
@@ -362,6 +376,19 @@ impl Draw<'_> {
                     (_, false, false) => "page full",
                     (_, false, true) => "page full big",
                 };
+                if level.cell < WORD {
+                    // One sign has room.
+                    let text = Some(bytes_text(self.space, addr)).filter(|text| text.chars().count() <= 2);
+                    let class = match (full, dark) {
+                        (false, _) => "page bytes many",
+                        (_, true) => "page bytes many dark",
+                        (_, false) => "page bytes many full",
+                    };
+                    if let Some(text) = text.filter(|text| !text.is_empty()) {
+                        self.label((x, y, level.cell, self.row), class, text, 0);
+                    }
+                    continue;
+                }
                 let mut short = format!("{:05x}", addr.0 & 0xf_ffff);
                 if big && several {
                     // Rights are a mapping's: where there are several, each page says its own.

@@ -37,9 +37,13 @@ impl Scope {
         let Some(mut scope) = about.next() else { return Self::default() };
         // Few pages stay together from stop to stop.
         let size = timeline.header().page_size;
-        if let (Some(now), Some(then)) = (scope.range(size), about.next().and_then(|then| then.range(size))) {
+        for then in about {
+            let (Some(now), Some(then)) = (scope.range(size), then.range(size)) else { break };
             let both = hull(now, then);
-            if size.pages_in(both) <= STAY && both != now {
+            if size.pages_in(both) > STAY {
+                break;
+            }
+            if both != now {
                 scope.aim = Some(Aim::Whole(both));
             }
         }
