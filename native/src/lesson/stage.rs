@@ -1,12 +1,13 @@
 //! The stage on which a lesson performs: clock, sequence numbers, and the way into the trace.
 
 use super::Lesson;
+use super::words::Words;
 use crate::proc::{Frames, Observer, own_mappings};
 use crate::sys;
 use crate::trace_file::TraceFile;
 use anyhow::{Context, Result};
 use pagescope_shared::addr::{Addr, PageSize};
-use pagescope_shared::event::{End, Event, EventKind, Extra, Observed, Snapshot, Start, Step};
+use pagescope_shared::event::{End, Event, EventKind, Extra, Observed, Snapshot, Start};
 use pagescope_shared::header::{self, Capability, Header, Source, Tool};
 use pagescope_shared::jsonl::event_line;
 use pagescope_shared::mapping::Mapping;
@@ -132,12 +133,10 @@ impl<'a> Stage<'a> {
         self.trace.is_broken()
     }
 
-    /// Begins the step that is about the line of the C program with `marker` in it.
-    pub(super) fn step(&mut self, marker: &str, title: &str, text: String, note: &str) -> Result<()> {
-        let line = self.line_with(marker)?;
-        let (title, note) = (title.to_owned(), note.to_owned());
-        let step = Step { title, text, line, note, question: None, man: Vec::new() };
-        self.emit(EventKind::Step(Box::new(step)))
+    /// Begins a step.
+    pub(super) fn step(&mut self, words: Words) -> Result<()> {
+        let line = self.line_with(words.marker)?;
+        self.emit(EventKind::Step(Box::new(words.on(line))))
     }
 
     /// The number, from 1, of the line of the C program in which `marker` begins.
