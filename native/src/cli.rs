@@ -121,11 +121,13 @@ Examples:
 
 const CONVERT_EXAMPLES: &str = "\
 Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server and
-without a network; an .svg is a picture of one moment.
+without a network; an .svg is a picture of one moment; a .json is for Perfetto
+(https://ui.perfetto.dev).
 
 Examples:
   pagescope convert py.pscope talk.html      take it along: open talk.html in any browser
   pagescope convert py.pscope --at 250ms py.svg
+  pagescope convert py.pscope py.json        open it in Perfetto
   pagescope convert hello.jsonl --at step:3 --theme dark slide.svg
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope

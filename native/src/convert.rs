@@ -1,5 +1,6 @@
 //! A trace in another form.
 
+mod chrome;
 mod html;
 mod inline;
 mod svg;
@@ -20,7 +21,7 @@ pub(crate) struct Options {
     /// The trace to read, in any form; `-` for stdin
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html, .svg; `-` for stdout, as .jsonl
+    /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html, .svg, .json (for Perfetto); `-` for stdout, as .jsonl
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// .html: take the page from this folder instead of the one inside the program
@@ -39,14 +40,17 @@ enum Form {
     Html,
     /// A picture of one moment.
     Svg,
+    /// Chrome trace events.
+    Chrome,
 }
 
-const FORMS: [(&str, Form); 5] = [
+const FORMS: [(&str, Form); 6] = [
     (".pscope", Form::Trace),
     (".jsonl", Form::Trace),
     (".jsonl.gz", Form::Trace),
     (".html", Form::Html),
     (".svg", Form::Svg),
+    (".json", Form::Chrome),
 ];
 
 impl Form {
@@ -84,6 +88,7 @@ pub(crate) fn convert(options: &Options) -> Result<()> {
     match form {
         Form::Trace => traces::write(&source, output)?,
         Form::Html => html::write(&source, output, page.as_deref())?,
+        Form::Chrome => chrome::write(&source, output)?,
         Form::Svg => svg::write(source, output, still)?,
     }
     if let Some(first) = problems.first() {

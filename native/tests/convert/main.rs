@@ -1,6 +1,8 @@
 //! `pagescope convert`: what it writes, and that a failure leaves nothing behind.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A test ends by panicking, in its helpers too.
+// A test ends by panicking, in its helpers too.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -123,9 +125,8 @@ fn a_moment_is_a_picture_with_text_as_text() {
     assert!(written.len() < 12_000, "{}", written.len());
     // The end, as no moment was named: the page is gone.
     assert!(texts(&picture(&hello, &[])).concat().contains("It is gone"));
-    // A time goes by the event's own.
-    let early = texts(&picture(&hello, &["--at", "40us"])).concat();
-    assert!(!early.contains("Write to it"), "{early}");
+    // Behind everything.
+    assert!(texts(&picture(&hello, &["--at", "1s"])).concat().contains("It is gone"));
     let auto = picture(&hello, &["--at", "step:3", "--theme", "auto", "--size", "320x180", "--small"]);
     assert!(auto.contains("prefers-color-scheme:dark") && auto.contains("width=\"320\" height=\"180\""));
     let two = texts(&picture(&gallery("cow-fork.pscope"), &["--at", "step:5", "--small"]));
@@ -153,4 +154,55 @@ fn a_trace_cannot_break_out_of_its_picture() {
         .replace("/usr/bin/hello", &"<x>".repeat(1 << 20));
     std::fs::write(&from, huge).unwrap();
     assert!(picture(&from, &[]).len() < 200_000);
+}
+
+/// What Perfetto gets: every event has the fields that its phase needs, and the numbers are the trace's.
+#[test]
+fn chrome_trace_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("a.json");
+    let done = convert(&gallery("cow-fork.pscope"), &to, &[]);
+    assert!(done.status.success(), "{}", errors(&done));
+    let file: Value = serde_json::from_slice(&std::fs::read(&to).unwrap()).unwrap();
+    assert_eq!(file["displayTimeUnit"], "ns");
+    let events = file["traceEvents"].as_array().unwrap();
+    for event in events {
+        assert!(event["name"].is_string() && event["pid"].is_u64() && event["args"].is_object(), "{event}");
+        match event["ph"].as_str().unwrap() {
+            "M" => assert!(event["args"]["name"].is_string() && event["tid"].is_u64(), "{event}"),
+            "C" => {
+                assert!(event["ts"].is_f64());
+                assert!(event["args"].as_object().unwrap().values().all(Value::is_u64), "{event}");
+            }
+            "i" => {
+                assert!(event["ts"].is_f64() && event["tid"].is_u64() && event["s"].is_string(), "{event}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let of = |phase: &str, name: &str| -> Vec<&Value> {
+        events.iter().filter(|event| event["ph"] == phase && event["name"] == name).collect()
+    };
+    assert_eq!(of("M", "process_name").len(), 2, "parent and child");
+    assert!(of("M", "thread_name").iter().all(|event| event["args"]["name"] == "main"));
+    // A step has that name, too.
+    let fork = of("i", "fork").into_iter().find(|event| event["cat"] == "process").unwrap();
+    let child = &fork["args"]["child"];
+    assert!(of("M", "process_name").iter().any(|event| event["pid"] == *child));
+    let maps = of("i", "mmap");
+    assert_eq!(maps[0]["args"]["range"][0], "0x100000000");
+    // In the trace 12.345 µs are 12,345 ns.
+    let nanoseconds = maps[0]["args"]["t"].as_u64().unwrap();
+    assert_eq!(
+        maps[0]["ts"].to_string().parse::<f64>().unwrap(),
+        format!("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000).parse::<f64>().unwrap()
+    );
+    let steps: Vec<_> = events.iter().filter(|event| event["cat"] == "step").collect();
+    assert!(steps.len() == 10 && steps.iter().all(|step| step["s"] == "g"));
+    assert!(!of("i", "page fault").is_empty());
+    // The four pages of the lesson, all of them private before the fork.
+    let resident = of("C", "resident");
+    assert!(resident.iter().any(|event| event["args"]["copy-on-write pending"].as_u64() >= Some(3 * 4096)));
+    let most = |name: &str| of("C", name).iter().filter_map(|event| event["args"]["bytes"].as_u64()).max();
+    assert!(most("mapped (VSZ)") > Some(1 << 20));
 }
