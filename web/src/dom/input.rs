@@ -10,6 +10,8 @@ use crate::msg::Msg;
 use crate::overlay;
 use crate::panel::Go;
 use crate::talk;
+use pagescope_shared::addr::Range;
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, EventTarget, KeyboardEvent};
@@ -36,6 +38,16 @@ pub(super) fn listen(e: &Rc<Elements>, queue: &Queue, files: &Files) -> Result<V
             match &go {
                 Go::Command(id) => commands::by_id(id).into_iter().for_each(|c| run(c, &queue, &e)),
                 other => other.clone().messages().into_iter().for_each(|msg| queue.send(msg)),
+            }
+        })
+    });
+    on(&e.document.clone().into(), "pointerover", {
+        let (queue, pointed) = (queue.clone(), Cell::new(false));
+        Box::new(move |event| {
+            // What a row of a panel is about is marked wherever it is seen.
+            let range = if let Some(Go::Range(range)) = go(&event) { Some(range) } else { None };
+            if pointed.replace(range.is_some()) || range.is_some() {
+                queue.send(Msg::Hover(range.map(Range::start)));
             }
         })
     });
