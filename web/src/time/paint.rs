@@ -75,7 +75,16 @@ impl Memory {
     pub fn stacked(&self) -> u64 {
         self.kinds.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
+
+    /// All kinds but the last, which nobody knows.
+    fn known(&self) -> u64 {
+        self.stacked().saturating_sub(self.kinds.last().copied().unwrap_or(0))
+    }
 }
+
+/// What nobody knows makes what is known no smaller than this: a child that was just forked has terabytes of it. It is cut off
+/// with a line.
+const MOST_UNKNOWN: u64 = 2;
 
 /// What is known of the columns of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,7 +93,7 @@ pub struct Columns {
     pub memory: Vec<Option<Memory>>,
     /// Faults.
     pub faults: Vec<u64>,
-    /// The most that is stacked, and the most that is mapped, in bytes.
+    /// The most that is stacked, or [`MOST_UNKNOWN`] times the most that is known, and the most that is mapped, in bytes.
     pub most: (u64, u64),
     /// The most faults.
     pub most_faults: u64,
@@ -94,7 +103,7 @@ impl Columns {
     /// Of what is shown now. Where nothing has been counted the samples of the whole trace stand in.
     pub fn new(time: &Time, samples: &[Sample], page_bytes: u64) -> Self {
         let mut columns = Self::default();
-        let mut last = None;
+        let (mut last, mut known) = (None, 0);
         for_columns(time, |at, found| {
             let counted = found.and_then(|found| found.column());
             let totals = counted.and_then(|column| column.totals);
@@ -111,8 +120,12 @@ impl Columns {
             if let Some(memory) = last {
                 columns.most.0 = columns.most.0.max(memory.stacked());
                 columns.most.1 = columns.most.1.max(memory.mapped);
+                known = known.max(memory.known());
             }
         });
+        if known > 0 {
+            columns.most.0 = columns.most.0.min(known.saturating_mul(MOST_UNKNOWN));
+        }
         columns
     }
 }
@@ -310,6 +323,7 @@ fn memory(columns: &Columns, look: &Look, across: &[usize], place: Range<usize>,
         state => mix(look.paper, look.of(state), 0.72),
     });
     let (quiet, ink) = (quiet(look), mix(look.paper, look.ink, 0.85));
+    let cut = mix(look.paper, look.ink, 0.5);
     let (most, most_mapped) = (axis_top(columns.most.0), axis_top(columns.most.1));
     // Thin where there is little room.
     let thick = (height / 60).clamp(1, 4);
@@ -327,6 +341,9 @@ fn memory(columns: &Columns, look: &Look, across: &[usize], place: Range<usize>,
             let top = scaled(sum, most, height).max(low + usize::from(*kind > 0));
             put(low, top, *colour);
             low = top;
+        }
+        if sum > most {
+            put(height.saturating_sub(thick), height, cut);
         }
         // The line joins what was mapped before with what is mapped now.
         let line = scaled(memory.mapped, most_mapped, height - thick);
