@@ -70,15 +70,15 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
     // The kernel is free to do so, or not.
     let along = play.page_of(Parent, second).is_some_and(|page| page.state == FileClean);
     let along = if along {
-        "(The second page came along with the first, being in the cache: fault-around.) "
+        " (The second page came along when the first was read: fault-around.)"
     } else {
         ""
     };
     play.step(
         at("letter[5] = 'E'", "Write to it")
             .says(format!(
-                "{along}The first frame belongs to the file, so a private mapping must not change it. The write \
-                faults, the kernel copies the page into a new frame, and from now on that one is behind our page."
+                "The frame belongs to the file, so a private mapping must not change it. The write faults, the \
+                kernel copies the page into a new frame, and from now on that one is behind our page.{along}"
             ))
             .note("Copy-on-write again: the same thing as after fork, with the page cache as the other owner."),
     )?;
