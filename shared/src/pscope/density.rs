@@ -4,7 +4,6 @@ use super::Malformed;
 use crate::addr::Addr;
 use crate::event::{Event, EventKind};
 use crate::varint::{Reader, put};
-use std::collections::BTreeMap;
 
 /// How many columns there are at most. A viewer that wants fewer adds neighbours up.
 const MAX_COLUMNS: usize = 1024;
@@ -119,13 +118,16 @@ pub(super) struct Counter {
     width: u64,
 }
 
+type Cells = Vec<((u32, u64), Counts)>;
+
 /// The column that is counted in.
 #[derive(Debug)]
 struct Open {
     events: u64,
     time_ns: (u64, u64),
     bits: u8,
-    cells: BTreeMap<(u32, u64), Counts>,
+    /// By process and place; few enough for a list.
+    cells: Cells,
     /// The cell that was counted in last.
     last: ((u32, u64), Counts),
 }
@@ -133,7 +135,7 @@ struct Open {
 impl Default for Open {
     fn default() -> Self {
         let last = ((0, u64::MAX), Counts::default());
-        Self { events: 0, time_ns: (0, 0), bits: FINEST, cells: BTreeMap::new(), last }
+        Self { events: 0, time_ns: (0, 0), bits: FINEST, cells: Cells::new(), last }
     }
 }
 
@@ -187,7 +189,7 @@ impl Open {
             return;
         }
         self.last.1 = Counts::default();
-        add(self.cells.entry(key).or_default(), counts);
+        add(&mut self.cells, key, counts);
         self.coarsen();
     }
 
@@ -198,16 +200,14 @@ impl Open {
             if !many {
                 self.bits += 1;
             }
-            let mut cells: BTreeMap<(u32, u64), Counts> = BTreeMap::new();
-            for ((pid, at), counts) in std::mem::take(&mut self.cells) {
-                let key = if many { (0, at) } else { (pid, at >> 1) };
-                add(cells.entry(key).or_default(), counts);
+            let mut cells = Cells::with_capacity(self.cells.len());
+            for ((pid, at), counts) in &self.cells {
+                let key = if many { (0, *at) } else { (*pid, at >> 1) };
+                add(&mut cells, key, *counts);
             }
-            if many && cells.len() > MAX_CELLS {
+            if many {
                 // Nobody has so many halves of an address space: what is left over is dropped from the picture.
-                while cells.len() > MAX_CELLS {
-                    cells.pop_last();
-                }
+                cells.truncate(MAX_CELLS);
             }
             self.cells = cells;
         }
@@ -222,7 +222,12 @@ impl Open {
     }
 }
 
-fn add(to: &mut Counts, more: Counts) {
+fn add(cells: &mut Cells, key: (u32, u64), more: Counts) {
+    let at = cells.partition_point(|(other, _)| *other < key);
+    if cells.get(at).is_none_or(|(other, _)| *other != key) {
+        cells.insert(at, (key, Counts::default()));
+    }
+    let Some((_, to)) = cells.get_mut(at) else { return };
     to.maps += more.maps;
     to.unmaps += more.unmaps;
     to.faults += more.faults;
@@ -240,7 +245,7 @@ fn join(pair: &[Column]) -> Column {
         open.events += column.events;
         open.time_ns.1 = column.time_ns.1;
         for cell in &column.cells {
-            add(open.cells.entry((cell.pid, cell.start.0 >> open.bits)).or_default(), cell.counts);
+            add(&mut open.cells, (cell.pid, cell.start.0 >> open.bits), cell.counts);
         }
     }
     open.coarsen();
