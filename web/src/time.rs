@@ -1,15 +1,17 @@
 //! The picture of a whole trace: which part of it is shown, and what is known of it so far.
 
+pub mod fill;
 pub mod fold;
 pub mod paint;
 pub mod raster;
 pub mod scale;
 pub mod words;
 
+use fill::Fill;
 use fold::{Fold, Subject};
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::timeline::{ProcessReach, Timeline};
-use raster::{Fill, Found, Raster, Sketch};
+use raster::{Found, Raster, Sketch};
 use scale::{Pace, Place, TimeScale};
 use std::rc::Rc;
 

@@ -1,7 +1,8 @@
 //! Rows of data for axes, folds, pixels and windows.
 
+use super::fill::Fill;
 use super::fold::{Fold, Subject};
-use super::raster::{Fill, Mark, Raster, UNMAPPED};
+use super::raster::{Mark, Raster, UNMAPPED};
 use super::scale::{Pace, Place, TimeScale, duration, float, ticks, time_text};
 use super::{Msg, Time};
 use pagescope_shared::addr::{Addr, PageSize, Range};

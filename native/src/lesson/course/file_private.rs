@@ -69,11 +69,8 @@ fn perform(play: &mut Play<'_>) -> Result<()> {
 
     // The kernel is free to do so, or not.
     let along = play.page_of(Parent, second).is_some_and(|page| page.state == FileClean);
-    let along = if along {
-        " (The second page came along when the first was read: fault-around.)"
-    } else {
-        ""
-    };
+    let along =
+        if along { " (The second page came along when the first was read: fault-around.)" } else { "" };
     play.step(
         at("letter[5] = 'E'", "Write to it")
             .says(format!(
