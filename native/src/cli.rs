@@ -122,7 +122,7 @@ Examples:
 const CONVERT_EXAMPLES: &str = "\
 Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server and
 without a network; an .svg is a picture of one moment; a .json is for Perfetto
-(https://ui.perfetto.dev).
+(https://ui.perfetto.dev). Logs of `strace -f -ttt` and the text of `perf script` are read, too.
 
 Examples:
   pagescope convert py.pscope talk.html      take it along: open talk.html in any browser
@@ -131,7 +131,8 @@ Examples:
   pagescope convert hello.jsonl --at step:3 --theme dark slide.svg
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope
-  pagescope convert py.pscope - | jq .kind";
+  pagescope convert py.pscope - | jq .kind
+  pagescope convert program.strace program.pscope";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod chrome;
 mod html;
+mod import;
 mod inline;
 mod svg;
 mod traces;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// From what to what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The trace to read, in any form; `-` for stdin
+    /// The trace to read, in any form, or a log of strace or perf script; `-` for stdin (traces only)
     #[arg(value_name = "IN")]
     input: PathBuf,
     /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html, .svg, .json (for Perfetto); `-` for stdout, as .jsonl
@@ -83,7 +84,11 @@ pub(crate) fn convert(options: &Options) -> Result<()> {
     if is_same(input, output) {
         bail!("{} is what is read: write to another file, and rename it afterwards", output.display());
     }
-    let source = Source { name: trace_name(input), store: open(input)? };
+    let store = match import::open(input)? {
+        Some(store) => store,
+        None => open(input)?,
+    };
+    let source = Source { name: trace_name(input), store };
     let problems = source.store.problems().to_vec();
     match form {
         Form::Trace => traces::write(&source, output)?,

@@ -13,14 +13,28 @@ use crate::palette::Fill;
 use crate::render::svg::{Svg, Theme, Words, escaped, put, style, wide, words};
 use crate::scene::{Scene, page_scene};
 use crate::view::{View, shown_process, subject, view};
+use pagescope_shared::addr::Addr;
 use pagescope_shared::page::PageState;
 use std::fmt::Write;
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Look {
+    /// What the latest event is about.
+    There,
+    /// All pages of the process.
+    All,
+    /// The mapping at this address.
+    At(Addr),
+}
 
 /// How a moment is to be pictured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wish {
     /// Width and height of the picture in pixels.
     pub size: (u32, u32),
+    /// What is looked at.
+    pub look: Look,
     /// Its colours.
     pub theme: Theme,
     /// Only the pages that the moment is about, large.
@@ -53,6 +67,11 @@ pub fn still(app: &mut App, wish: &Wish) -> Result<String, String> {
     app.update(Msg::ReducedMotion(true));
     let (w, h) = (f64::from(picture.w), f64::from(picture.h));
     app.update(Msg::Pages(pages::Msg::Room(Room { width: w, height: h, ratio: 2.0, large: false })));
+    match wish.look {
+        Look::There => {}
+        Look::All => app.update(Msg::Pages(pages::Msg::Fit)),
+        Look::At(addr) => app.update(Msg::Focus(addr)),
+    }
     let view = view(app);
     let mut svg = Svg::default();
     put!(svg.body, "<rect width=\"{width}\" height=\"{height}\" class=\"ground\"/>");

@@ -7,7 +7,7 @@ use crate::output::Output;
 use anyhow::Result;
 use pagescope_shared::event::{Event, EventKind};
 use pagescope_shared::jsonl::event_line;
-use pagescope_shared::model::{Change, Totals};
+use pagescope_shared::model::{AddressSpace, Change, Totals};
 use pagescope_shared::page::PageState;
 use pagescope_shared::world::World;
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ impl Chrome {
 
     /// Mapped and resident memory, where it has changed.
     fn count(&mut self, pid: u32, time_ns: u64) -> Result<()> {
-        let Some(totals) = self.world.space(pid).map(|space| space.totals()) else { return Ok(()) };
+        let Some(totals) = self.world.space(pid).map(AddressSpace::totals) else { return Ok(()) };
         let counted = self.counted.entry(pid).or_default();
         let same = |(_, told): &(u64, Totals)| (told.mapped, told.pages) == (totals.mapped, totals.pages);
         match (&counted.told, &counted.waits) {

@@ -9,9 +9,8 @@ use pagescope_shared::event::EventKind;
 use pagescope_shared::format::count;
 use pagescope_web::app::App;
 use pagescope_web::msg::Msg;
-use pagescope_web::pages;
 use pagescope_web::render::svg::Theme;
-use pagescope_web::still::{Wish, still};
+use pagescope_web::still::{Look, Wish, still};
 use pagescope_web::view::shown_process;
 use std::path::Path;
 use std::str::FromStr;
@@ -138,13 +137,15 @@ pub(super) fn write(source: Source, to: &Path, options: &Still) -> Result<()> {
         Some(Colours::Dark) => Theme::Dark,
         Some(Colours::Auto) => Theme::Auto,
     };
-    if let Some(addr) = options.addr {
-        ensure!(is_mapped(&app, addr), "nothing is mapped at {addr} at that moment");
-        app.update(Msg::Focus(addr));
-    } else if options.all || !is_lesson {
-        app.update(Msg::Pages(pages::Msg::Fit));
-    }
-    let wish = Wish { size: (width, height), theme, small: options.small };
+    let look = match options.addr {
+        Some(addr) => {
+            ensure!(is_mapped(&app, addr), "nothing is mapped at {addr} at that moment");
+            Look::At(addr)
+        }
+        None if options.all || !is_lesson => Look::All,
+        None => Look::There,
+    };
+    let wish = Wish { size: (width, height), look, theme, small: options.small };
     let picture = still(&mut app, &wish).map_err(|why| anyhow!(why))?;
     let mut output = Output::create(to)?;
     output.put(picture.as_bytes())?;

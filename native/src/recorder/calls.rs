@@ -105,6 +105,12 @@ pub(super) fn takes_away(call: Call, brk: u64, size: PageSize) -> Option<Range> 
     Range::from_len(Addr(start), size.round_up(len)?).ok()
 }
 
+/// The number here of a call about memory, by its name.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let found = CALLS.iter().find(|(.., known)| *known == name);
+    found.and_then(|(number, ..)| u64::try_from(*number).ok())
+}
+
 /// What a call did.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
@@ -287,6 +293,11 @@ fn advice(number: u64) -> Advice {
         103 => Advice::GuardRemove,
         other => Advice::Other(Arc::new(format!("MADV_{other}"))),
     })
+}
+
+/// The number of an advice that has a name.
+pub(crate) fn advice_number(of: &Advice) -> Option<u64> {
+    (0..=103).find(|number| !matches!(advice(*number), Advice::Other(_)) && advice(*number) == *of)
 }
 
 /// What a new mapping is: what was asked, and what the kernel says of a file.

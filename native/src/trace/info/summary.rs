@@ -157,7 +157,8 @@ impl Summary {
             EventKind::Exit(exit) => {
                 process.ended_ns = Some(event.time_ns);
                 let code = exit.code.map(|code| format!("exit {code}"));
-                process.ended = exit.signal.clone().or(code);
+                // Not every source knows how.
+                process.ended = exit.signal.clone().or(code).or_else(|| Some("ended".to_owned()));
             }
             _ => {}
         }

@@ -1,0 +1,52 @@
+//! What other tools wrote down, as a trace: logs of strace, and what `perf script` prints. They tell calls, and perf may
+//! tell page faults; what neither of them tells is not made up.
+
+mod ledger;
+mod perf;
+mod strace;
+mod symbols;
+
+use anyhow::{Context, Result, bail};
+use pagescope_shared::store::Store;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// No longer log is read: its text and its events are held while it is.
+const MOST_BYTES: u64 = 1 << 30;
+/// So many lines are looked at to tell what it is.
+const LOOKED_AT: usize = 200;
+
+/// Reads a log, where `path` is one; `-` and whatever begins as a trace does is none.
+///
+/// # Errors
+/// When it is a log that cannot be read: without times, or too long.
+pub(super) fn open(path: &Path) -> Result<Option<Store>> {
+    if crate::output::is_stdout(path) {
+        return Ok(None);
+    }
+    let cannot_read = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut first = Vec::new();
+    file.by_ref().take(64 << 10).read_to_end(&mut first).with_context(cannot_read)?;
+    let head = String::from_utf8_lossy(&first);
+    let lines = || head.lines().take(LOOKED_AT);
+    let (is_strace, is_perf) = (lines().any(strace::is_line), lines().any(perf::is_line));
+    if !is_strace && !is_perf {
+        if lines().any(strace::is_line_without_time) {
+            bail!(
+                "{} is a log of strace without times: record it with `strace -f -ttt -o FILE PROGRAM`",
+                path.display()
+            );
+        }
+        return Ok(None);
+    }
+    let mut bytes = first;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).with_context(cannot_read)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MOST_BYTES {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge)).with_context(cannot_read);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let trace = if is_strace { strace::read(&text) } else { perf::read(&text) };
+    Ok(Some(Store::from_trace(&trace)))
+}

@@ -1,0 +1,348 @@
+//! Logs of `strace -f -ttt`, of all calls or of `-e trace=memory,process`, with or without `-T` and `-y`.
+
+use super::ledger::{Ledger, Told};
+use super::symbols::{errno, value};
+use pagescope_shared::addr::Addr;
+use pagescope_shared::event::ForkMemory;
+use pagescope_shared::trace::Trace;
+use std::collections::BTreeMap;
+
+/// The process of a log that names none.
+const ALONE: u32 = 1;
+/// What makes a process or a thread.
+const MAKERS: [&str; 4] = ["clone", "clone3", "fork", "vfork"];
+
+/// A line, taken apart.
+struct Line<'a> {
+    tid: u32,
+    ns: u64,
+    rest: &'a str,
+}
+
+/// Whether this is a line of such a log.
+pub(super) fn is_line(line: &str) -> bool {
+    parse(line).is_some_and(|line| says_something(line.rest))
+}
+
+/// Whether it would be one, if it said when.
+pub(super) fn is_line_without_time(line: &str) -> bool {
+    let (_, rest) = whose(line);
+    let rest = rest.split_once(' ').filter(|(time, _)| time.contains(':')).map_or(rest, |(_, rest)| rest);
+    says_something(rest) && rest.contains(") ") && rest.contains("= ")
+}
+
+fn says_something(rest: &str) -> bool {
+    let name = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    (name > 1 && rest.as_bytes().get(name) == Some(&b'('))
+        || ["+++ ", "--- ", "<... "].iter().any(|begin| rest.starts_with(begin))
+}
+
+/// `[pid 12] …`, `12 …`, or neither.
+fn whose(line: &str) -> (u32, &str) {
+    let bracketed = line.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
+    let numbered = || line.split_once(' ').filter(|(first, _)| !first.is_empty());
+    let found = bracketed
+        .or_else(numbered)
+        .and_then(|(pid, rest)| Some((pid.trim().parse().ok()?, rest.trim_start())));
+    found.unwrap_or((ALONE, line))
+}
+
+fn parse(line: &str) -> Option<Line<'_>> {
+    let (tid, rest) = whose(line);
+    let (time, rest) = rest.split_once(' ')?;
+    Some(Line { tid, ns: nanoseconds(time)?, rest: rest.trim_start() })
+}
+
+/// `1795595544.821071`.
+pub(super) fn nanoseconds(text: &str) -> Option<u64> {
+    let (seconds, part) = text.split_once('.')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(part) || part.len() > 9 {
+        return None;
+    }
+    let scale = 10u64.checked_pow(u32::try_from(9 - part.len()).ok()?)?;
+    seconds.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(part.parse::<u64>().ok()? * scale)
+}
+
+/// A call that has not returned yet.
+struct Begun {
+    name: String,
+    args: String,
+    /// Whom it has made: lines of a child may come before the call returns.
+    child: Option<u32>,
+}
+
+pub(super) fn read(text: &str) -> Trace {
+    let mut reader = Reader { ledger: Ledger::new("strace"), begun: BTreeMap::new() };
+    for (index, line) in text.lines().enumerate() {
+        reader.line(index + 1, line);
+    }
+    for (tid, begun) in std::mem::take(&mut reader.begun) {
+        // Whoever was killed in a call has not done it, as far as the log says; exit never returns.
+        if calls_of_interest(&begun.name) && !begun.name.starts_with("exec") && begun.child.is_none() {
+            let why = format!("{} of {tid} never returned in this log", begun.name);
+            reader.ledger.unread(text.lines().count(), why);
+        }
+    }
+    reader.ledger.end()
+}
+
+fn calls_of_interest(name: &str) -> bool {
+    crate::recorder::calls::number(name).is_some()
+}
+
+struct Reader {
+    ledger: Ledger,
+    begun: BTreeMap<u32, Begun>,
+}
+
+impl Reader {
+    fn line(&mut self, number: usize, text: &str) {
+        let text = text.trim_end();
+        if text.is_empty() || text.starts_with("strace: ") {
+            return;
+        }
+        let Some(Line { tid, ns, rest }) = parse(text) else {
+            return self.ledger.unread(number, format!("no line of strace -f -ttt: {}", start_of(text)));
+        };
+        self.ledger.at(ns);
+        self.adopt(tid);
+        if let Some(said) = rest.strip_prefix("+++ ") {
+            self.ended(tid, said);
+        } else if let Some(said) = rest.strip_prefix("--- ") {
+            self.signal(tid, said);
+        } else if let Some((name, more)) =
+            rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"))
+        {
+            match self.begun.remove(&tid).filter(|begun| begun.name == name) {
+                Some(begun) => {
+                    let args = format!("{}{more}", begun.args);
+                    self.call(number, tid, name, &args, begun.child);
+                }
+                None if is_told(name) => {
+                    self.ledger.unread(number, format!("{name} returns, but never began"));
+                }
+                None => {}
+            }
+        } else if let Some((name, args)) = rest.split_once('(') {
+            match args.strip_suffix("<unfinished ...>") {
+                Some(args) => {
+                    let (name, args) = (name.to_owned(), args.trim_end().to_owned());
+                    self.begun.insert(tid, Begun { name, args, child: None });
+                }
+                None => self.call(number, tid, name, args, None),
+            }
+        } else {
+            self.ledger.unread(number, format!("neither a call nor a signal: {}", start_of(text)));
+        }
+    }
+
+    /// A thread of which nobody has spoken yet is that which somebody is about to make.
+    fn adopt(&mut self, tid: u32) {
+        if self.ledger.knows(tid) {
+            return;
+        }
+        let maker = self
+            .begun
+            .iter_mut()
+            .find(|(_, begun)| begun.child.is_none() && MAKERS.contains(&begun.name.as_str()));
+        if let Some((maker, begun)) = maker {
+            begun.child = Some(tid);
+            let (maker, (is_thread, memory)) = (*maker, makes(&begun.name, &begun.args));
+            self.ledger.made(maker, tid, is_thread, memory);
+        }
+    }
+
+    /// `args` is what stands behind the bracket: arguments, and what it returned.
+    fn call(&mut self, number: usize, tid: u32, name: &str, args: &str, child: Option<u32>) {
+        if !is_told(name) {
+            return;
+        }
+        let Some((args, result)) = split(args) else {
+            return self
+                .ledger
+                .unread(number, format!("what {name} returned cannot be told: {}", start_of(args)));
+        };
+        let returned = match returned(result) {
+            Some(Some(returned)) => returned,
+            Some(None) => return,
+            None => return self.ledger.unread(number, format!("{name} returned {}", start_of(result))),
+        };
+        match (name, returned) {
+            ("execve" | "execveat", Ok(_)) => {
+                let at = usize::from(name == "execveat");
+                let exe = args.get(at).map(|arg| unquoted(arg)).unwrap_or_default();
+                let list = args.get(at + 1).map_or("", |list| list.trim_matches(['[', ']']));
+                let argv = arguments(list).iter().map(|arg| unquoted(arg)).collect();
+                self.ledger.exec(tid, exe, argv);
+            }
+            ("open" | "openat" | "creat", Ok(fd)) => {
+                let path = args.iter().find(|arg| arg.starts_with('"')).map(|arg| unquoted(arg));
+                self.ledger.opened(tid, fd, &path.unwrap_or_default());
+            }
+            (maker, Ok(made)) if MAKERS.contains(&maker) => {
+                let made = u32::try_from(made).ok().filter(|made| Some(*made) != child);
+                if let Some(made) = made.filter(|made| *made > 0 && !self.ledger.knows(*made)) {
+                    let (is_thread, memory) = makes(name, &args.join(","));
+                    self.ledger.made(tid, made, is_thread, memory);
+                }
+            }
+            (_, result) if calls_of_interest(name) => {
+                let mut numbers = [0; 6];
+                let mut path = None;
+                for (place, (to, arg)) in numbers.iter_mut().zip(&args).enumerate() {
+                    // With -y the file stands behind its descriptor.
+                    let (arg, file) = match arg.split_once('<').filter(|_| name == "mmap" && place == 4) {
+                        Some((arg, file)) => (arg, file.strip_suffix('>')),
+                        None => (arg.as_str(), None),
+                    };
+                    path = path.or_else(|| file.map(str::to_owned));
+                    let Some(parsed) = value(arg) else {
+                        let why = format!("{name} with {} cannot be told", start_of(arg));
+                        return self.ledger.unread(number, why);
+                    };
+                    *to = parsed;
+                }
+                if !self.ledger.call(tid, Told { name, args: numbers, result, path }) {
+                    self.ledger.unread(number, format!("what {name} did cannot be told from its numbers"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn signal(&mut self, tid: u32, said: &str) {
+        let name = said.split(' ').next().unwrap_or_default();
+        if ["SIGSEGV", "SIGBUS"].contains(&name) {
+            let field = |field: &str| {
+                let (_, rest) = said.split_once(field)?;
+                rest.split([',', '}']).next()
+            };
+            // Sent by somebody, it has no address.
+            if let Some(addr) = field("si_addr=").and_then(value) {
+                self.ledger.signal(tid, name, field("si_code=").unwrap_or_default(), Addr(addr));
+            }
+        }
+    }
+
+    fn ended(&mut self, tid: u32, said: &str) {
+        self.begun.remove(&tid);
+        if let Some(code) = said.strip_prefix("exited with ") {
+            let code = code.split(' ').next().and_then(|code| code.parse().ok());
+            self.ledger.ended(tid, code, None);
+        } else if let Some(signal) = said.strip_prefix("killed by ") {
+            let signal = signal.split(' ').next().unwrap_or_default();
+            self.ledger.ended(tid, None, Some(signal.to_owned()));
+        }
+    }
+}
+
+/// Whether a call says something that is told.
+fn is_told(name: &str) -> bool {
+    calls_of_interest(name)
+        || MAKERS.contains(&name)
+        || ["execve", "execveat", "open", "openat", "creat"].contains(&name)
+}
+
+/// Whether a call makes a thread, and what a process does with the memory.
+fn makes(name: &str, args: &str) -> (bool, ForkMemory) {
+    let shares = name == "vfork" || args.contains("CLONE_VM");
+    (args.contains("CLONE_THREAD"), if shares { ForkMemory::Shared } else { ForkMemory::Copied })
+}
+
+/// Arguments up to the bracket that closes them, and what stands behind the `=`.
+fn split(text: &str) -> Option<(Vec<String>, &str)> {
+    let end = closing(text)?;
+    let (args, rest) = text.split_at_checked(end)?;
+    let result = rest.strip_prefix(')')?.trim_start().strip_prefix("= ")?;
+    Some((arguments(args), result))
+}
+
+/// Where the bracket closes that was open before `text`; strings and other brackets are passed over.
+fn closing(text: &str) -> Option<usize> {
+    let mut scan = Scan::default();
+    text.char_indices().find(|(_, c)| !scan.inside(*c) && *c == ')').map(|(at, _)| at)
+}
+
+/// What stands between commas that are in no brackets and in no string.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut scan, mut from, mut all) = (Scan::default(), 0, Vec::new());
+    for (at, c) in text.char_indices() {
+        if !scan.inside(c) && c == ',' {
+            all.push(text.get(from..at).unwrap_or_default().trim().to_owned());
+            from = at + 1;
+        }
+    }
+    let last = text.get(from..).unwrap_or_default().trim();
+    if !last.is_empty() {
+        all.push(last.to_owned());
+    }
+    all
+}
+
+/// Where in a text one is.
+#[derive(Default)]
+struct Scan {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    /// Whether this character stands in a string or in brackets.
+    fn inside(&mut self, c: char) -> bool {
+        if self.in_string {
+            match c {
+                _ if self.escaped => self.escaped = false,
+                '\\' => self.escaped = true,
+                '"' => self.in_string = false,
+                _ => {}
+            }
+            return true;
+        }
+        match c {
+            '"' => self.in_string = true,
+            '[' | '{' | '(' => self.depth += 1,
+            ']' | '}' | ')' if self.depth > 0 => self.depth -= 1,
+            _ => return self.depth > 0,
+        }
+        true
+    }
+}
+
+/// A string without its quotes and what strace escaped in it.
+fn unquoted(text: &str) -> String {
+    let text = text.trim_end_matches("...").trim_matches('"');
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some(other) => out.push(other),
+            None => {}
+        }
+    }
+    out
+}
+
+/// What a call returned: a number or an error, or that it never did (`?`). None when it says something else.
+#[expect(clippy::option_option, reason = "said, and said to be nothing")]
+fn returned(text: &str) -> Option<Option<Result<u64, i32>>> {
+    let mut words = text.split([' ', '<']).filter(|word| !word.is_empty());
+    let first = words.next()?;
+    let error = words.next().filter(|word| word.starts_with('E'));
+    match (first, error) {
+        ("?", None) => Some(None),
+        ("?" | "-1", Some(name)) => Some(Some(Err(errno(name).unwrap_or(i32::MAX)))),
+        (number, _) => value(number).map(|number| Some(Ok(number))),
+    }
+}
+
+fn start_of(text: &str) -> String {
+    pagescope_shared::format::clipped(text, 80)
+}
