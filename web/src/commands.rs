@@ -150,6 +150,7 @@ pub fn key_label(key: &str) -> String {
         "PageUp" => "Page Up",
         "Escape" => "Esc",
         " " => "Space",
+        "Enter" => "Enter",
         other => {
             return format!("{before}{}", other.to_uppercase()).replace("HOME", "Home").replace("END", "End");
         }

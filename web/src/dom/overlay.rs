@@ -84,7 +84,6 @@ impl Overlay {
         let scroller: HtmlElement = by_id(document, "overlay-list")?;
         let list = LongList::new(document, scroller, queue, &["label", "about", "end"])?;
         let help_element: HtmlElement = by_id(document, "overlay-help")?;
-        replace_children(&help_element, help().iter().map(|group| help_group(elements, group)));
         Ok(Self {
             elements: Rc::clone(elements),
             dialog,
@@ -129,7 +128,16 @@ impl Part for Overlay {
         if kind != self.shown {
             self.shown = kind;
             match kind {
-                Some(kind) => self.open(kind),
+                Some(kind) => {
+                    if kind == Kind::Help {
+                        let groups = help(app.talk.on);
+                        replace_children(
+                            &self.help,
+                            groups.iter().map(|group| help_group(&self.elements, group)),
+                        );
+                    }
+                    self.open(kind);
+                }
                 None => self.dialog.close(),
             }
         }

@@ -15,7 +15,6 @@ const SVG: &str = "http://www.w3.org/2000/svg";
 /// The walk's elements, and what they show.
 pub(super) struct Walk {
     document: Document,
-    area: HtmlElement,
     heading: Element,
     detail: Element,
     five: Element,
@@ -79,7 +78,6 @@ impl Walk {
         Ok(Self {
             document: document.clone(),
             extent: Extent::new(&svg, queue)?,
-            area,
             heading,
             detail,
             five,
@@ -99,7 +97,7 @@ impl Walk {
         self.caveat.set_text_content(Some(walk.caveat));
         let _ = self.five.set_attribute("aria-pressed", if walk.five_levels { "true" } else { "false" });
         let _ = self.svg.set_attribute("aria-label", &layout::description(walk));
-        let em = letters(&self.area).unwrap_or(13.0);
+        let em = letters(&self.svg).unwrap_or(13.0);
         let (width, height) = self.extent.size();
         let (width, height) = (pixels(width), pixels(height));
         let picture = layout::picture(walk, width, height, em);

@@ -60,8 +60,12 @@ fn a_choice_is_made_by_its_messages() {
 
 #[test]
 fn every_command_with_a_key_stands_in_the_help() {
-    let rows: usize = help().iter().map(|group| group.rows.len()).sum();
-    assert_eq!(rows, crate::commands::ALL.iter().filter(|c| !c.keys.is_empty()).count());
+    for talk in [false, true] {
+        let all = help(talk);
+        let rows: usize = all.iter().map(|group| group.rows.len()).sum();
+        assert_eq!(rows, crate::commands::ALL.iter().filter(|c| !c.keys.is_empty()).count());
+        assert_eq!(all.first().is_some_and(|group| group.name == "In a talk"), talk);
+    }
 }
 
 /// A trace of forks: who makes whom.
