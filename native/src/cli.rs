@@ -120,9 +120,9 @@ Examples:
   pagescope dump py.pscope --kind map --kind unmap --json";
 
 const CONVERT_EXAMPLES: &str = "\
-Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server and
-without a network; an .svg is a picture of one moment; a .json is for Perfetto
-(https://ui.perfetto.dev). Logs of `strace -f -ttt` and the text of `perf script` are read, too.
+Nothing is lost between .pscope, .jsonl and .jsonl.gz. An .html is one file that shows the trace without a server \
+and without a network; an .svg is a picture of one moment; a .json is for Perfetto (https://ui.perfetto.dev). Logs of \
+`strace -f -ttt` and the text of `perf script` are read, too.
 
 Examples:
   pagescope convert py.pscope talk.html      take it along: open talk.html in any browser
@@ -132,7 +132,8 @@ Examples:
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope
   pagescope convert py.pscope - | jq .kind
-  pagescope convert program.strace program.pscope";
+  pagescope convert program.strace program.pscope
+  perf script | pagescope convert - program.pscope";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:

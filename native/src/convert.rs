@@ -8,7 +8,7 @@ mod svg;
 mod traces;
 
 use crate::output::is_stdout;
-use crate::trace::{events, open};
+use crate::trace::events;
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use pagescope_shared::event::Event;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// From what to what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The trace to read, in any form, or a log of strace or perf script; `-` for stdin (traces only)
+    /// The trace to read, in any form, or a log of strace or perf script; `-` for stdin
     #[arg(value_name = "IN")]
     input: PathBuf,
     /// What to write, in the form that its name says: .pscope, .jsonl, .jsonl.gz, .html, .svg, .json (for Perfetto); `-` for stdout, as .jsonl
@@ -84,11 +84,7 @@ pub(crate) fn convert(options: &Options) -> Result<()> {
     if is_same(input, output) {
         bail!("{} is what is read: write to another file, and rename it afterwards", output.display());
     }
-    let store = match import::open(input)? {
-        Some(store) => store,
-        None => open(input)?,
-    };
-    let source = Source { name: trace_name(input), store };
+    let source = Source { name: trace_name(input), store: import::open(input)? };
     let problems = source.store.problems().to_vec();
     match form {
         Form::Trace => traces::write(&source, output)?,

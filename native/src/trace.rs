@@ -22,15 +22,22 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it cannot be read, or is no trace.
-pub(crate) fn open(path: &Path) -> Result<Store> {
+fn open(path: &Path) -> Result<Store> {
+    if is_stdout(path) {
+        return read(io::stdin().lock(), path);
+    }
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    read(file, path)
+}
+
+/// Reads a trace of any form from anywhere; `path` is what it is called.
+///
+/// # Errors
+/// When it cannot be read, or is no trace.
+pub(crate) fn read(from: impl io::Read, path: &Path) -> Result<Store> {
     let shown = path.display();
-    let read = if is_stdout(path) {
-        Store::read(io::stdin().lock())
-    } else {
-        let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-        Store::read(file)
-    };
-    read.with_context(|| format!("cannot read {shown}"))?
+    Store::read(from)
+        .with_context(|| format!("cannot read {shown}"))?
         .with_context(|| format!("{shown} is no trace that can be read"))
 }
 

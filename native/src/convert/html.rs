@@ -69,3 +69,25 @@ impl Trace<'_> {
         self.output.put(STANDARD.encode(self.rest).as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_one_text_and_too_many_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let mut output = Output::create(&path).unwrap();
+        let mut trace = Trace { output: &mut output, bytes: 0, rest: Vec::new() };
+        for piece in [&b"a"[..], b"", b"bcde", b"fg"] {
+            trace.put(piece.to_vec()).unwrap();
+        }
+        trace.end().unwrap();
+        let mut trace = Trace { output: &mut output, bytes: MOST_BYTES, rest: Vec::new() };
+        let error = trace.put(vec![0]).unwrap_err().to_string();
+        assert!(error.contains("64 MiB") && error.contains("pagescope open"), "{error}");
+        output.finish().unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), STANDARD.encode("abcdefg"));
+    }
+}

@@ -6,6 +6,7 @@ mod perf;
 mod strace;
 mod symbols;
 
+use crate::trace;
 use anyhow::{Context, Result, bail};
 use pagescope_shared::store::Store;
 use std::fs::File;
@@ -17,36 +18,37 @@ const MOST_BYTES: u64 = 1 << 30;
 /// So many lines are looked at to tell what it is.
 const LOOKED_AT: usize = 200;
 
-/// Reads a log, where `path` is one; `-` and whatever begins as a trace does is none.
+/// Reads a trace or a log from a file, or from stdin where `path` is `-`.
 ///
 /// # Errors
-/// When it is a log that cannot be read: without times, or too long.
-pub(super) fn open(path: &Path) -> Result<Option<Store>> {
-    if crate::output::is_stdout(path) {
-        return Ok(None);
-    }
-    let cannot_read = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+/// When it cannot be read, or is neither; a log without times, or one that is too long.
+pub(super) fn open(path: &Path) -> Result<Store> {
+    let shown = path.display();
+    let cannot_read = || format!("cannot read {shown}");
+    let mut from: Box<dyn Read> = if crate::output::is_stdout(path) {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).with_context(|| format!("cannot open {shown}"))?)
+    };
     let mut first = Vec::new();
-    file.by_ref().take(64 << 10).read_to_end(&mut first).with_context(cannot_read)?;
+    from.by_ref().take(64 << 10).read_to_end(&mut first).with_context(cannot_read)?;
     let head = String::from_utf8_lossy(&first);
     let lines = || head.lines().take(LOOKED_AT);
     let (is_strace, is_perf) = (lines().any(strace::is_line), lines().any(perf::is_line));
     if !is_strace && !is_perf {
         if lines().any(strace::is_line_without_time) {
             bail!(
-                "{} is a log of strace without times: record it with `strace -f -ttt -o FILE PROGRAM`",
-                path.display()
+                "{shown} is a log of strace without times: record it with `strace -f -ttt -o FILE PROGRAM`"
             );
         }
-        return Ok(None);
+        return trace::read(io::Cursor::new(first).chain(from), path);
     }
     let mut bytes = first;
-    file.take(MOST_BYTES).read_to_end(&mut bytes).with_context(cannot_read)?;
+    from.take(MOST_BYTES).read_to_end(&mut bytes).with_context(cannot_read)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MOST_BYTES {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge)).with_context(cannot_read);
     }
     let text = String::from_utf8_lossy(&bytes);
     let trace = if is_strace { strace::read(&text) } else { perf::read(&text) };
-    Ok(Some(Store::from_trace(&trace)))
+    Ok(Store::from_trace(&trace))
 }

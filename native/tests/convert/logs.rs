@@ -179,6 +179,11 @@ fn lines_that_mean_nothing_are_counted_and_told() {
     }
     std::fs::write(&log, "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000000000\n").unwrap();
     assert!(fails(&convert(&log, &dir.path().join("a.pscope"), &[])).contains("-ttt"));
+    // By stdin, too.
+    let mut by_stdin = Command::new(env!("CARGO_BIN_EXE_pagescope"));
+    by_stdin.args(["convert", "-", "-"]).stdin(std::fs::File::open(fixture("program.perf")).unwrap());
+    let done = by_stdin.output().unwrap();
+    assert_eq!(read(&done.stdout).unwrap(), imported(&fixture("program.perf")).0);
     std::fs::write(&log, "Dear Sir,\n").unwrap();
     fails(&convert(&log, &dir.path().join("a.pscope"), &[]));
 }
