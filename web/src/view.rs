@@ -17,7 +17,7 @@ use crate::player::Motion;
 use crate::talk::stops::{self, Stop};
 use crate::time::scale::{Pace, float, time_text};
 use pagescope_shared::addr::{Addr, PageSize, Range};
-use pagescope_shared::event::EventKind;
+use pagescope_shared::event::{EventKind, Question};
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::Process;
 
@@ -48,6 +48,8 @@ pub struct View {
     pub step_title: String,
     /// Its narration.
     pub narration: String,
+    /// The question that can be asked before it, with its answer.
+    pub question: String,
     /// Manual pages about it.
     pub man: Vec<String>,
     /// The lesson's program.
@@ -149,12 +151,17 @@ fn asked(app: &App, next: Option<&Stop>) -> String {
         let page = || made.page.map(|page| page.start().to_string());
         (made.text.as_str(), made.answer.and_then(|i| made.choices.get(i)).cloned().or_else(page))
     });
-    let written = next.and_then(|stop| stop.question.as_ref()).map(|question| {
-        let answer = question.answer.and_then(|i| question.choices.get(usize::try_from(i).ok()?));
-        (question.text.as_str(), answer.cloned())
-    });
-    let Some((text, answer)) = waits.or(written) else { return String::new() };
-    format!("{text}\n{}", answer.map(|answer| format!("→ {answer}")).unwrap_or_default())
+    match waits {
+        Some((text, answer)) => format!("{text}\n→ {}", answer.unwrap_or_default()),
+        None => next.and_then(|stop| stop.question.as_ref()).map(in_words).unwrap_or_default(),
+    }
+}
+
+/// A written question, and its answer.
+fn in_words(question: &Question) -> String {
+    let answer = question.answer.and_then(|i| question.choices.get(usize::try_from(i).ok()?));
+    let answer = answer.map(|answer| format!("\n→ {answer}"));
+    format!("{}{}", question.text, answer.unwrap_or_default())
 }
 
 /// No panel shows more of a name than this, in characters.
@@ -191,6 +198,7 @@ pub fn view(app: &App) -> View {
         view.teller = format!("{kind} {} of {}", stops::number(stops, i) + 1, stops.len());
         (view.step_title, view.narration) = (stop.title.clone(), stop.text.clone());
         (view.line, view.man) = (stop.line, stop.man.clone());
+        view.question = stop.question.as_ref().map(in_words).unwrap_or_default();
     } else if let Some(event) = timeline.event() {
         let (title, text) = story::story(&event.kind, Some(timeline.change()), header.page_size);
         let exe = timeline.world().process(event.pid).and_then(|p| p.exe.as_deref().map(file_name));

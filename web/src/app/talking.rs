@@ -51,3 +51,6 @@ impl App {
         (talk.on, talk.black, talk.spot, talk.typed) = (on, false, false, 0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,9 @@ impl Panels {
             set_text(&e.step_title, &view.step_title);
             set_text(&e.narration, &view.narration);
         }
+        if view.question != old.question {
+            set_text(&e.question, &view.question);
+        }
         if view.man != old.man {
             let links = view.man.iter().map(|name| match man_page(name) {
                 None => e.make("span", "", name),
