@@ -3,6 +3,7 @@
 mod address;
 mod ask;
 mod author;
+mod caption;
 mod capture;
 mod compose;
 mod document;

@@ -1,6 +1,7 @@
 //! Pictures and videos: what stands in the middle of the page, with what happens in words under it.
 
 use super::address::tell;
+use super::caption::{Type, Words};
 use super::compose::{Composer, SWATCH, even, long};
 use super::elements::{Listener, by_id, letters, make};
 use super::frame_loop::Queue;
@@ -8,7 +9,7 @@ use super::part::{Frame, Part};
 use super::picture::{Scenes, palette, resize};
 use super::{save, window};
 use crate::app::StageView;
-use crate::capture::{Under, clock, file_name, under};
+use crate::capture::{clock, file_name, under};
 use crate::layout::Rect;
 use crate::msg::Msg;
 use crate::palette::{Fill, Palette};
@@ -28,9 +29,8 @@ use web_sys::{
 
 /// A picture has so many pixels for one of the page.
 const FINE: f64 = 2.0;
-/// So many lines of words stand under a video, and at most under a picture.
+/// So many lines of words stand under a video.
 const LINES: usize = 3;
-const PICTURE_LINES: usize = 8;
 /// What videos are written as, the best first: the type, and how its files end.
 const TYPES: [(&str, &str); 4] = [
     ("video/webm;codecs=vp9", "webm"),
@@ -67,15 +67,6 @@ struct Recording {
     /// When its last frame was drawn, in its own milliseconds.
     drawn: f64,
     _listeners: [Listener; 2],
-}
-
-/// Sizes of letters, in CSS pixels.
-struct Type {
-    /// Where texts begin.
-    left: f64,
-    small: f64,
-    text: f64,
-    family: String,
 }
 
 fn canvas(document: &Document) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
@@ -329,60 +320,6 @@ impl Capture {
             self.mark.set_hidden(false);
             self.time.set_text_content(Some(&time));
         }
-    }
-}
-
-/// The words under a picture, in lines.
-struct Words {
-    title: String,
-    lines: Vec<String>,
-    provenance: String,
-    height: f64,
-}
-
-impl Words {
-    fn new(composer: &Composer<'_>, letters: &Type, under: Under, width: f64, lines: Option<usize>) -> Self {
-        let room = width - 2.0 * letters.left;
-        composer.font(400, letters.text, &letters.family);
-        let broken = composer.broken(&under.text, room, lines.unwrap_or(PICTURE_LINES));
-        let height = Self::height(letters, lines.unwrap_or(broken.len()));
-        composer.font(650, letters.text * 1.2, &letters.family);
-        Self {
-            title: composer.shortened(&under.title, room),
-            lines: broken,
-            provenance: under.provenance,
-            height,
-        }
-    }
-
-    /// What so many lines take, with the title over them and the provenance under them.
-    fn height(letters: &Type, lines: usize) -> f64 {
-        let lines = crate::time::scale::float(u64::try_from(lines).unwrap_or(0));
-        (letters.text * (1.0 + 1.7 + 1.4 * lines) + letters.small * 2.6).ceil()
-    }
-
-    fn draw(&self, composer: &Composer<'_>, letters: &Type, top: f64, colour: impl Fn(&str) -> String) {
-        let c = composer.context;
-        let (em, x) = (letters.text, letters.left);
-        let mut y = top + em * 0.6;
-        c.set_fill_style_str(&colour("--ink"));
-        composer.font(650, em * 1.2, &letters.family);
-        composer.line(&self.title, x, y, f64::INFINITY, em * 1.6);
-        y += em * 1.7;
-        composer.font(400, em, &letters.family);
-        for line in &self.lines {
-            composer.line(line, x, y, f64::INFINITY, em * 1.4);
-            y += em * 1.4;
-        }
-        c.set_fill_style_str(&colour("--soft"));
-        composer.font(400, letters.small, &letters.family);
-        composer.line(
-            &self.provenance,
-            x,
-            top + self.height - letters.small * 2.0,
-            f64::INFINITY,
-            letters.small * 1.4,
-        );
     }
 }
 
