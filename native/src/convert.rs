@@ -113,7 +113,7 @@ struct Source {
 impl Source {
     /// Goes through all events, and shows how far it is.
     fn each(&self, mut each: impl FnMut(&Event) -> Result<()>) -> Result<()> {
-        let progress = bar(self.store.len())?;
+        let progress = bar(self.store.len(), "events")?;
         events(&self.store, 0, &mut |at, event| {
             each(event)?;
             if at % 4096 == 0 {
@@ -127,9 +127,10 @@ impl Source {
 }
 
 /// How far it is; hidden where stderr is no terminal.
-fn bar(events: usize) -> Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events, {eta} left")?;
-    Ok(ProgressBar::new(u64::try_from(events).unwrap_or(u64::MAX)).with_style(style))
+fn bar(all: usize, what: &str) -> Result<ProgressBar> {
+    let template = format!("{{bar:40}} {{human_pos}} of {{human_len}} {what}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template)?;
+    Ok(ProgressBar::new(u64::try_from(all).unwrap_or(u64::MAX)).with_style(style))
 }
 
 fn trace_name(path: &Path) -> String {

@@ -49,6 +49,13 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge)).with_context(cannot_read);
     }
     let text = String::from_utf8_lossy(&bytes);
-    let trace = if is_strace { strace::read(&text) } else { perf::read(&text) };
+    let progress = super::bar(text.lines().count(), "lines")?;
+    let told = |line: usize| {
+        if line.is_multiple_of(4096) {
+            progress.set_position(u64::try_from(line).unwrap_or(u64::MAX));
+        }
+    };
+    let trace = if is_strace { strace::read(&text, &told) } else { perf::read(&text, &told) };
+    progress.finish_and_clear();
     Ok(Store::from_trace(&trace))
 }

@@ -111,7 +111,7 @@ pub(super) fn write(source: Source, to: &Path, options: &Still) -> Result<()> {
     app.update(Msg::ReducedMotion(true));
     app.show_trace(source.store, &source.name, false);
     let is_lesson = app.timeline.as_ref().is_some_and(|timeline| timeline.header().lesson.is_some());
-    let progress = super::bar(events)?;
+    let progress = super::bar(events, "events")?;
     while let Some(timeline) = &app.timeline
         && timeline.can_explore()
     {

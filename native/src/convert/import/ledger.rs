@@ -190,7 +190,7 @@ impl Ledger {
         let pid = self.pid(tid);
         self.breaks.remove(&pid);
         if self.events.is_empty() {
-            self.command.clone_from(&argv);
+            self.command = if argv.is_empty() { vec![exe.clone()] } else { argv.clone() };
             self.push(pid, tid, EventKind::Start(Box::new(Start { exe, argv })));
         } else {
             self.push(pid, tid, EventKind::Exec(Box::new(Exec { exe, argv })));

@@ -72,7 +72,8 @@ fn parse(line: &str) -> Option<Line<'_>> {
     None
 }
 
-pub(super) fn read(text: &str) -> Trace {
+/// The whole log; `told` hears of every line.
+pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
     let mut ledger = Ledger::new("perf script");
     // Faults count only where their addresses are told.
     ledger.tells_faults = text.lines().filter_map(parse).any(|line| fault_of(&line).is_some());
@@ -80,6 +81,7 @@ pub(super) fn read(text: &str) -> Trace {
         Reader { ledger, entered: BTreeMap::new(), flags: BTreeMap::new(), passed_over: 0, bare: 0 };
     for (index, line) in text.lines().enumerate() {
         reader.line(index + 1, line);
+        told(index);
     }
     if reader.passed_over > 0 {
         reader.ledger.lost(reader.passed_over, "page faults between samples: record them all with -c 1");
@@ -213,7 +215,8 @@ impl Reader {
             }
             "sched:sched_process_exec" => {
                 let exe = word(line.said, "filename").unwrap_or(line.comm).to_owned();
-                self.ledger.exec(line.tid, exe, vec![line.comm.to_owned()]);
+                // With what arguments is not told.
+                self.ledger.exec(line.tid, exe, Vec::new());
             }
             // Its code is not told.
             "sched:sched_process_exit" => self.ledger.ended(line.tid, None, None),

@@ -72,10 +72,12 @@ struct Begun {
     child: Option<u32>,
 }
 
-pub(super) fn read(text: &str) -> Trace {
+/// The whole log; `told` hears of every line.
+pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
     let mut reader = Reader { ledger: Ledger::new("strace"), begun: BTreeMap::new() };
     for (index, line) in text.lines().enumerate() {
         reader.line(index + 1, line);
+        told(index);
     }
     for (tid, begun) in std::mem::take(&mut reader.begun) {
         // Whoever was killed in a call has not done it, as far as the log says; exit never returns.
