@@ -124,7 +124,12 @@ fn tables_of(picture: &mut Picture, view: &WalkView, columns: &Columns, em: f32,
         let (words, goes_on) = match level.entry {
             Entry::Table => ("table", true),
             Entry::Huge(_) => ("huge page", true),
-            Entry::Page(page) => (page.state.label(), page.state.is_resident()),
+            // The state stands at the frame, too.
+            Entry::Page(page) => {
+                let (label, room) = (page.state.label(), columns.x(i + 1) - table.right() - em);
+                let fits = small(u64::try_from(label.len()).unwrap_or(0)) * em * 0.6 < room;
+                (if fits { label } else { "page" }, page.state.is_resident())
+            }
             Entry::Empty => ("empty", false),
             Entry::Unknown => ("not recorded", false),
             Entry::NoTable => ("", false),

@@ -6,6 +6,9 @@ use crate::time::scale::float;
 use crate::time::words::{LaneLabel, Words};
 use web_sys::{Document, Element, HtmlElement};
 
+/// More breaks than this are drawn quietly, or there would be nothing else to see.
+const MANY_BREAKS: usize = 40;
+
 /// The elements around the picture.
 pub(super) struct Around {
     document: Document,
@@ -52,6 +55,8 @@ impl Around {
     pub(super) fn show(&self, words: &Words, size: Size, head: &HtmlElement) {
         self.caption.set_text_content(Some(&words.caption));
         self.breaks.set_text_content(None);
+        let many = words.cuts.len() > MANY_BREAKS;
+        let _ = self.breaks.class_list().toggle_with_force("many", many);
         for (from, to) in &words.cuts {
             let css = format!("{};width:{:.3}%", left(*from), (to - from) * 100.0);
             self.put(&self.breaks, "span", "", "", &css);
