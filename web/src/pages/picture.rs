@@ -18,8 +18,10 @@ use std::rc::Rc;
 
 /// A line of small text, in CSS pixels.
 const LINE: f64 = 14.0;
-/// A letter of a name, in CSS pixels.
-const NAME: f64 = 8.2;
+/// A bold letter of a name, in CSS pixels: type grows with the page, of which the picture is about the half (tokens.css, `--s1`).
+fn letter(room: f64) -> f64 {
+    (room * 0.0093 + 7.5).clamp(13.0, 32.0) * 0.62
+}
 /// Rows of cells so high have room for two lines of text.
 const TWO_LINES: f64 = 38.0;
 /// Cells so high and wide have room for three, the middle one large.
@@ -206,8 +208,8 @@ impl Draw<'_> {
             let text = self.name(section);
             let info = heads.entry(seen.section).or_insert_with(|| self.info(section)).clone();
             // About as wide as it is written; the rest has what remains.
-            let from =
-                (float(u64::try_from(text.chars().count()).unwrap_or(0)) * NAME + 14.0).min(width * 0.5);
+            let letters = float(u64::try_from(text.chars().count()).unwrap_or(0));
+            let from = (letters * letter(self.pages.room().width) + 14.0).min(width * 0.5);
             let (y, high) = (head_y + 4.0, section.head - 6.0);
             self.label((left, y, from, high), "head", text, 0);
             self.label((left + from, y, width - from, high), "head info", info, 0);

@@ -220,7 +220,7 @@ fn frame_of(
     let name = match (resident, frame) {
         (Some(_), Some(frame)) => format!("frame {frame}"),
         (Some(_), None) => "frame, no number".to_owned(),
-        (None, _) if unknown => "frame not recorded".to_owned(),
+        (None, _) if unknown => "frame unknown".to_owned(),
         (None, _) => "no frame".to_owned(),
     };
     shapes.push(Shape::Text((x, y - em * 0.5), "name", name));
