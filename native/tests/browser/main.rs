@@ -70,6 +70,7 @@ type Outcome = Result<(), fantoccini::error::CmdError>;
 async fn checks(b: &Browser, served: &Served) -> Outcome {
     b.size(1280, 720).await?;
     first_opening_plays_by_itself(b, served).await?;
+    lessons_are_offered_with_pictures(b).await?;
     zoom::from_all_pages_to_one(b, served).await?;
     steps_to_the_end_and_back(b, served).await?;
     keyboard_and_scrubbing(b).await?;
@@ -95,6 +96,24 @@ async fn first_opening_plays_by_itself(b: &Browser, served: &Served) -> Outcome 
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(b.state().await?.position, there, "k pauses");
     Ok(())
+}
+
+/// Pictures that are out of sight may come later.
+async fn lessons_are_offered_with_pictures(b: &Browser) -> Outcome {
+    b.click("open").await?;
+    let shown = "return [...document.querySelectorAll('#opener-list img')].filter(i => i.naturalWidth > 0 && i.alt).length";
+    let mut pictures = 0;
+    for _ in 0..100 {
+        pictures = b.script(shown, json!([])).await?.as_u64().unwrap_or(0);
+        if pictures >= 6 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(pictures >= 6, "{pictures} pictures");
+    b.picture("lessons-light-1280").await?;
+    b.script("document.querySelector('[data-recording*=cow-fork]').click()", json!([])).await?;
+    b.until("the lesson that was chosen", 5000, |s| s.title == "fork copies nothing, at first").await
 }
 
 async fn steps_to_the_end_and_back(b: &Browser, served: &Served) -> Outcome {
