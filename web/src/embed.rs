@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::msg::Msg;
 use crate::player::Motion;
+use crate::talk::stops;
 
 /// What the embedding page asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +72,7 @@ impl Act {
         Some(match self {
             Self::Next => Msg::NextStep,
             Self::Previous => Msg::PreviousStep,
-            Self::Step(step) => Msg::GoToStep(step.saturating_sub(1)),
+            Self::Step(step) => Msg::GoToStep(stops::at_place(&app.talk.stops, step.saturating_sub(1))),
             Self::Event(position) => Msg::Seek(position),
             Self::Time(time_ns) => Msg::SeekTime(time_ns),
             Self::Play if !plays => Msg::TogglePlay,
@@ -107,17 +108,17 @@ pub struct State {
 /// Where the page is; none while it has no trace.
 pub fn state(app: &App) -> Option<State> {
     let timeline = app.timeline.as_ref()?;
-    let stops = &app.talk.stops;
+    let all = &app.talk.stops;
     let (position, events) = (timeline.position(), timeline.end());
-    let here = crate::talk::stops::reached(stops, position);
-    let (first, last) = match (stops.first(), stops.last()) {
-        (Some(first), Some(last)) => (position <= first.position, position >= last.position),
-        _ => (position <= 1, position >= events),
-    };
+    let here = stops::reached(all, position);
+    // A talk may go back in time: its ends are those of its order.
+    let ends = |back| stops::beside(all, position, back).is_none();
+    let (first, last) =
+        if all.is_empty() { (position <= 1, position >= events) } else { (ends(true), ends(false)) };
     Some(State {
-        step: here.map_or(0, |i| i + 1),
-        steps: stops.len(),
-        title: here.and_then(|i| stops.get(i)).map(|stop| stop.title.clone()).unwrap_or_default(),
+        step: here.map_or(0, |i| stops::number(all, i) + 1),
+        steps: all.len(),
+        title: here.and_then(|i| all.get(i)).map(|stop| stop.title.clone()).unwrap_or_default(),
         position,
         events,
         time_ns: timeline.event().map_or(0, |event| event.time_ns),
@@ -175,5 +176,32 @@ mod tests {
         check(Act::Event(0), (0, true, false));
         check(Act::Time(u64::MAX), (6, false, true));
         check(Act::Pause, (6, false, true));
+    }
+
+    #[test]
+    fn a_talk_that_goes_back_in_time_has_the_ends_of_its_order() {
+        const HEADER: &str = r#"{"format":"pagescope-trace","version":1,"page_size":4096,"arch":"x86_64","clock":"CLOCK_MONOTONIC","tool":{"name":"t","version":"1","method":"t"}}"#;
+        let marker = |seq: u32, title: &str, order: u32| {
+            format!(
+                r#"{{"seq":{seq},"t":{seq},"pid":1,"tid":1,"kind":"marker","title":"{title}","order":{order}}}"#
+            )
+        };
+        let lines = [HEADER.to_owned(), marker(0, "A", 2), marker(1, "B", 3), marker(2, "C", 1)];
+        let mut app = App::default();
+        app.update(Msg::ReducedMotion(true));
+        app.update(Msg::Loaded {
+            name: "t".into(),
+            bytes: Ok(lines.join("\n").into_bytes()),
+            autoplay: false,
+        });
+        let mut check = |act: Act, expect: (&str, usize, bool, bool)| {
+            act.message(&app).into_iter().for_each(|msg| app.update(msg));
+            let now = state(&app).unwrap();
+            assert_eq!((now.title.as_str(), now.step, now.first, now.last), expect, "{act:?}");
+        };
+        check(Act::Step(1), ("C", 1, true, false));
+        check(Act::Next, ("A", 2, false, false));
+        check(Act::Next, ("B", 3, false, true));
+        check(Act::Step(2), ("A", 2, false, false));
     }
 }

@@ -4,8 +4,8 @@ use super::fold::{Fold, Lane};
 use super::raster::{Mark, Raster, STATES, UNMAPPED, column_of};
 use super::scale::{Pace, Place, TimeScale};
 use pagescope_shared::addr::{Addr, Range};
-use pagescope_shared::event::{EventKind, Fault, FaultAccess};
-use pagescope_shared::model::{Change, MappingChange};
+use pagescope_shared::event::{Event, EventKind, Fault, FaultAccess};
+use pagescope_shared::model::{Change, MappingChange, Totals};
 use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::{Passed, Timeline, Walk};
 use pagescope_shared::world::World;
@@ -29,6 +29,8 @@ pub struct Fill {
     begun: bool,
     /// The addresses of each row, and its lane.
     rows: Vec<Option<(Range, usize)>>,
+    /// The most that was seen resident in this column.
+    peak: Option<Totals>,
     now: Vec<u8>,
     /// What stood in a row at some time in this column, if that has gone again.
     passing: Vec<u8>,
@@ -40,6 +42,14 @@ pub struct Fill {
 const LOOKED_AT: usize = 32;
 /// Memory of all processes is added up for every column, if they are at most so many.
 const ADDED_UP: usize = 256;
+
+/// And at every look within a column, if they are at most so many.
+const FOLLOWED: usize = 64;
+
+/// The one with more resident memory.
+fn greater(a: Option<Totals>, b: Option<Totals>) -> Option<Totals> {
+    [a, b].into_iter().flatten().max_by_key(Totals::resident)
+}
 
 impl Fill {
     /// For a part of the axis, in so many columns.
@@ -79,6 +89,7 @@ impl Fill {
             column: 0,
             begun: false,
             rows,
+            peak: None,
             now: vec![UNMAPPED; fold.rows],
             passing: vec![UNMAPPED; fold.rows],
             stale: vec![false; fold.rows],
@@ -123,6 +134,7 @@ impl Fill {
         self.begin();
         let column = column_of(self.raster.window, self.raster.columns.len(), at);
         self.close_until(column, world);
+        self.follow_peak(event, world);
         let lane = self.fold.lane_of(event.pid);
         self.soil(event.pid, lane, passed);
         let fold = Rc::clone(&self.fold);
@@ -138,6 +150,14 @@ impl Fill {
         }
         if let Some(cell) = row.and_then(|row| raster.marks.get_mut(self.column * raster.rows + row)) {
             *cell = (*cell).max(mark as u8);
+        }
+    }
+
+    /// What is seen just before a process ends is gone at the end of the column.
+    fn follow_peak(&mut self, event: &Event, world: &World) {
+        let looks = matches!(event.kind, EventKind::Observed(_) | EventKind::Snapshot(_));
+        if looks && world.processes().take(FOLLOWED + 1).count() <= FOLLOWED {
+            self.peak = greater(self.peak.take(), Some(world.totals()));
         }
     }
 
@@ -235,6 +255,7 @@ impl Fill {
             }
         }
         let totals = (world.processes().take(ADDED_UP + 1).count() <= ADDED_UP).then(|| world.totals());
+        let totals = greater(totals, self.peak.take());
         let raster = &mut self.raster;
         for at in self.column..column {
             if let Some(cells) = raster.shade.get_mut(at * raster.rows..(at + 1) * raster.rows) {

@@ -94,7 +94,8 @@ pub struct Column {
     pub events: u64,
     /// How many of each mark.
     pub marks: [u32; Mark::ALL.len()],
-    /// What memory amounted to at its end, all processes together; none where it was not counted.
+    /// What memory amounted to when most of it was resident: at its end, or at a look at pages in it. All processes
+    /// together; none where it was not counted.
     pub totals: Option<Totals>,
 }
 
