@@ -439,13 +439,14 @@ impl App {
             format!("{name} is damaged; everything else in it is shown. {first}{rest}")
         });
         drop(problems);
+        // With the trace that it is of.
+        self.shelve();
         self.timeline = Some(timeline);
         self.loading = None;
         self.trace += 1;
         (self.process, self.hover, self.selection) = (None, None, None);
         (self.repeat, self.course) = (None, None);
         self.forget_questions();
-        self.shelve();
         (self.source, self.goal, self.goal_is_near) = (None, None, false);
         self.name = name.to_owned();
         self.jump(self.first_position());

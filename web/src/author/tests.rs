@@ -197,8 +197,10 @@ fn a_talk_comes_back_by_its_address_and_when_its_trace_is_opened_again() {
     let moved: Vec<_> =
         shape(&app).into_iter().map(|(position, own, marker)| (position + 1, own, marker)).collect();
     assert_eq!(shape(&other), moved);
-    // Another trace, and the first one again.
-    app.update(PageMsg::Loaded { name: "other".into(), bytes: Ok(text(&[])), autoplay: false });
+    // Another trace, of another length, and the first one again.
+    let hello = include_bytes!("../../gallery/hello.jsonl").to_vec();
+    app.update(PageMsg::Loaded { name: "other".into(), bytes: Ok(hello), autoplay: false });
+    assert_ne!(app.timeline.as_ref().unwrap().end(), 20);
     assert_eq!(titles(&app), "");
     assert!(app.has_unsaved_talk(), "it is kept, and would be lost with the page");
     let from = From::Url("trace.jsonl".to_owned());
