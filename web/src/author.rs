@@ -238,8 +238,10 @@ impl Author {
             }
             Msg::Save => {}
             Msg::Saved => {
-                self.copy = None;
-                self.is_safe();
+                // As it was when the copy was begun: what was done since is not in it.
+                if let Some(copy) = self.copy.take() {
+                    self.saved = Some(copy.list);
+                }
             }
             Msg::Stop => self.copy = None,
         }

@@ -1,7 +1,7 @@
 //! A copy of a trace with the markers of a talk, made in slices. All other events stay what they are; only their numbers
 //! move on where markers come and go.
 
-use super::{Author, MOST};
+use super::{Author, List, MOST};
 use pagescope_shared::event::{Event, EventKind, Extra, Marker};
 use pagescope_shared::jsonl::{event_line, header_line};
 use pagescope_shared::pscope::{Encoder, Options};
@@ -12,6 +12,8 @@ use pagescope_shared::timeline::Timeline;
 pub struct Copy {
     /// What the file is called.
     pub name: String,
+    /// The talk that is in it.
+    pub(super) list: List,
     form: Form,
     /// What becomes of the trace's own markers, by the number of their event; who is not here is left out.
     kept: std::vec::IntoIter<(usize, Marker)>,
@@ -94,6 +96,7 @@ impl Copy {
         let name = file_name(name, packed);
         Ok(Self {
             name,
+            list: author.list.clone(),
             form,
             kept: kept.into_iter(),
             known,

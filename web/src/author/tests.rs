@@ -303,6 +303,21 @@ fn copy(app: &mut App) -> (String, Vec<u8>) {
 }
 
 #[test]
+fn what_is_edited_while_a_copy_is_written_is_not_saved_with_it() {
+    let mut app = open(&text(&[(3, A)]), Place::default());
+    add(&mut app, 6, "new");
+    run(&mut app, &[Msg::Save]);
+    app.update(PageMsg::Work(5));
+    assert!(app.author.copy.as_ref().is_some_and(|copy| copy.bytes().is_none()), "on its way");
+    on(&mut app, "new", |id| Msg::Write(id, Field::Note, "late".into()));
+    work(&mut app);
+    run(&mut app, &[Msg::Saved]);
+    assert!(app.author.copy.is_none() && app.has_unsaved_talk());
+    run(&mut app, &[Msg::Undo]);
+    assert!(!app.has_unsaved_talk(), "as it was when the copy was begun");
+}
+
+#[test]
 fn a_copy_has_the_markers_and_all_the_rest() {
     let lines = text(&[(3, A), (9, B)]);
     let gallery = include_bytes!("../../gallery/cow-fork.pscope");
