@@ -37,6 +37,8 @@ use wasm_bindgen::JsValue;
 
 /// Starts the page. Called once.
 pub fn start() {
+    // The page that people get traps without words, and `index.html` says so.
+    #[cfg(debug_assertions)]
     std::panic::set_hook(Box::new(|info| {
         web_sys::console::error_1(&JsValue::from_str(&info.to_string()));
     }));

@@ -12,6 +12,7 @@ mod reveal;
 mod run;
 mod setup;
 mod size;
+mod std_source;
 mod test;
 mod tools;
 mod versions;

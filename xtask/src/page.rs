@@ -3,7 +3,7 @@
 use crate::run::{self, cargo, command};
 use crate::versions::{TRUNK, WASM_BINDGEN};
 use crate::wasm::Way;
-use crate::{paths, size, tools};
+use crate::{paths, size, std_source, tools};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,8 +17,17 @@ pub(crate) fn trunk(way: Way) -> Result<Command> {
     Ok(cmd)
 }
 
+/// Which standard library is in the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// Compiled with it, for size.
+    FromSource,
+    /// As the toolchain has it: the page is larger.
+    Ready,
+}
+
 /// Builds the page into `dist/`.
-pub(crate) fn build(way: Way) -> Result<()> {
+pub(crate) fn build(way: Way) -> Result<Library> {
     if way == Way::Debian {
         eprintln!("page: compiling by {}", way.name());
     }
@@ -27,8 +36,17 @@ pub(crate) fn build(way: Way) -> Result<()> {
     if let Err(e) = run::run(cargo().args(["fetch", "--locked", "--quiet"])) {
         eprintln!("page: {e:#}; trying with what was downloaded before");
     }
-    run::run(trunk(way)?.args(["build", "--release", "--locked", "--offline"]))
-        .context("the page cannot be built")
+    let mut cmd = trunk(way)?;
+    let library = if way == Way::Ordinary && std_source::is_ready() && std_source::fetch()? {
+        std_source::apply(&mut cmd)?;
+        Library::FromSource
+    } else {
+        eprintln!("page: without the standard library's source, so it gets larger");
+        Library::Ready
+    };
+    run::run(cmd.args(["build", "--release", "--locked", "--offline"]))
+        .context("the page cannot be built")?;
+    Ok(library)
 }
 
 /// Builds the release binary with the page in it; returns its path.

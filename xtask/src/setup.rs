@@ -2,7 +2,8 @@
 
 use crate::run::{self, cargo, command};
 use crate::versions::{TOOLS, Tool};
-use crate::{apt, browser, debian, paths, reveal, tools, wasm};
+use crate::wasm::Way;
+use crate::{apt, browser, debian, paths, reveal, std_source, tools, wasm};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, TryLockError};
 use std::thread;
@@ -129,6 +130,10 @@ impl Thing {
 fn things(scope: Scope, fallback: bool) -> Vec<Thing> {
     let mut things = vec![wasm_target(fallback)];
     things.extend(TOOLS.map(tool));
+    // Debian's compiler has a library of its own.
+    if wasm::ready(fallback) != Some(Way::Debian) && !fallback {
+        things.push(library_source());
+    }
     if scope == Scope::All {
         things.push(lints());
         things.push(c_compiler());
@@ -154,6 +159,16 @@ fn wasm_target(fallback: bool) -> Thing {
             eprintln!("{label}: from now on by {}", way.name());
             Ok(())
         }),
+    }
+}
+
+fn library_source() -> Thing {
+    Thing {
+        name: "library's source".into(),
+        typical: "typically 5 seconds",
+        optional: Some("the page is a tenth larger"),
+        find: Box::new(|| std_source::is_ready().then(|| "the standard library's, for a small page".into())),
+        install: Box::new(std_source::install),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The page's size, and the most it may be.
 
+use crate::page::Library;
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::fmt;
@@ -7,9 +8,18 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The most that the wasm may take on the wire, in bytes, compressed as by `gzip -9`. The design wants 250,000: the page has
-/// outgrown that, and this only keeps it from growing further until it is brought down.
-pub(crate) const BUDGET: u64 = 465_000;
+/// The most that the wasm should take on the wire, in bytes, compressed as by `gzip -9`.
+pub(crate) const DESIGN: u64 = 250_000;
+/// What the gate lets pass: the page has outgrown the design, and this keeps it from growing further until it is brought down.
+const BUDGET: u64 = 495_000;
+
+/// The gate for a page with this library in it: the toolchain's own makes it a tenth larger.
+fn budget(library: Library) -> u64 {
+    match library {
+        Library::FromSource => BUDGET,
+        Library::Ready => BUDGET + BUDGET / 10,
+    }
+}
 
 /// The sizes of the page's wasm, in bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,14 +52,15 @@ pub(crate) fn measure(dist: &Path) -> Result<Size> {
 }
 
 /// Measures, says the numbers, and refuses a page over the budget.
-pub(crate) fn gate(dist: &Path) -> Result<()> {
-    let size = measure(dist)?;
-    eprintln!("{size}; at most {} gzipped", grouped(BUDGET));
-    if size.gzip > BUDGET {
+pub(crate) fn gate(dist: &Path, library: Library) -> Result<()> {
+    let (size, most) = (measure(dist)?, budget(library));
+    let more = if most > BUDGET { ", a tenth more for want of the standard library's source" } else { "" };
+    eprintln!("{size}; at most {} gzipped{more}", grouped(most));
+    if size.gzip > most {
         bail!(
             "the wasm is {} bytes over its budget: find what grew (new dependencies first), \
              or raise BUDGET in xtask/src/size.rs and say why in the commit",
-            grouped(size.gzip - BUDGET)
+            grouped(size.gzip - most)
         );
     }
     Ok(())
@@ -100,7 +111,7 @@ mod tests {
         let small = measure(&dir).unwrap();
         assert_eq!(small.raw, 1000);
         assert!(small.gzip < 100, "{small}");
-        gate(&dir).unwrap();
+        gate(&dir, Library::FromSource).unwrap();
 
         // Noise, which does not compress.
         let mut x = 1_u32;
@@ -111,7 +122,8 @@ mod tests {
             })
             .collect();
         fs::write(dir.join("page_bg.wasm"), noise).unwrap();
-        assert!(gate(&dir).is_err());
+        assert!(gate(&dir, Library::FromSource).is_err());
+        gate(&dir, Library::Ready).unwrap();
         fs::remove_dir_all(dir).unwrap();
     }
 }

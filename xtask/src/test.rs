@@ -55,7 +55,7 @@ impl Stage {
         match self {
             Stage::Fmt if !setup::has_rustfmt() => skipped("no rustfmt"),
             Stage::Fmt => run::run(cargo().args(["fmt", "--all", "--check"])),
-            Stage::Page => page::build(way).and_then(|()| size::gate(&paths::dist())),
+            Stage::Page => page::build(way).and_then(|library| size::gate(&paths::dist(), library)),
             Stage::Clippy if !setup::has_clippy() => skipped("no clippy"),
             Stage::Clippy => clippy(&["--workspace", "--all-features"]),
             Stage::Aarch64 if !setup::has_clippy() => skipped("no clippy"),

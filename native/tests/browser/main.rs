@@ -84,6 +84,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     author::a_talk_is_made_and_taken_along(b, served).await?;
     long::opens_by_ranges(b).await?;
     hostile::nothing_hangs_or_runs(b).await?;
+    hostile::a_trap_is_told(b, served).await?;
     screenshots(b, served).await
 }
 
