@@ -20,6 +20,7 @@ pub mod model;
 pub mod names;
 pub mod page;
 pub mod pscope;
+pub mod small;
 pub mod store;
 pub mod timeline;
 pub mod trace;

@@ -4,6 +4,7 @@
 
 use crate::app::{SidePanel, StageView};
 use crate::load::percent_decoded;
+use crate::number::decimal;
 use pagescope_shared::addr::{Addr, Range};
 use std::fmt::Write;
 
@@ -71,7 +72,7 @@ impl Address {
             "trace" => self.trace = Some(value.to_owned()).filter(|trace| !trace.is_empty()),
             "t" => place.time_ns = time(value),
             "addr" => place.addr = value.parse().ok(),
-            "zoom" => place.zoom = value.parse().ok().filter(|zoom: &f64| zoom.is_finite()),
+            "zoom" => place.zoom = decimal(value),
             "view" => place.view = named(&StageView::ALL, value).unwrap_or_default(),
             "side" => place.side = named(&SidePanel::ALL, value).unwrap_or_default(),
             "pid" => place.pid = value.parse().ok(),

@@ -128,8 +128,8 @@ pub fn by_key(key: &str, stage: StageView, side: SidePanel, talk: bool) -> Optio
 /// What the table calls a key: the browser's name of it, letters small, after `Ctrl+` (or Command) and `Shift+`. Of
 /// signs such as `?` the shift key is a part.
 pub fn key_name(key: &str, ctrl: bool, shift: bool) -> String {
-    let sign = key.chars().count() == 1 && !key.chars().all(char::is_alphabetic);
-    let key = if key.chars().count() == 1 { key.to_lowercase() } else { key.to_owned() };
+    let sign = key.chars().count() == 1 && !key.chars().all(|c| c.is_ascii_alphabetic());
+    let key = if key.chars().count() == 1 { key.to_ascii_lowercase() } else { key.to_owned() };
     let ctrl = if ctrl { "Ctrl+" } else { "" };
     let shift = if shift && !sign { "Shift+" } else { "" };
     format!("{ctrl}{shift}{key}")
@@ -152,7 +152,9 @@ pub fn key_label(key: &str) -> String {
         " " => "Space",
         "Enter" => "Enter",
         other => {
-            return format!("{before}{}", other.to_uppercase()).replace("HOME", "Home").replace("END", "End");
+            return format!("{before}{}", other.to_ascii_uppercase())
+                .replace("HOME", "Home")
+                .replace("END", "End");
         }
     };
     format!("{before}{last}")

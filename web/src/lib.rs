@@ -23,6 +23,7 @@ pub mod list;
 pub mod load;
 pub mod meter;
 pub mod msg;
+pub mod number;
 pub mod overlay;
 pub mod pages;
 pub mod palette;

@@ -84,7 +84,7 @@ impl From {
 
     /// Whether its name says that it is no `.pscope`.
     pub fn is_text(&self) -> bool {
-        let name = self.name().to_lowercase();
+        let name = self.name().to_ascii_lowercase();
         [".jsonl", ".json", ".gz"].iter().any(|end| name.ends_with(end))
     }
 }

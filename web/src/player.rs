@@ -1,5 +1,6 @@
 //! When the film moves on. A lesson's pauses are made for reading, not copied from the clock; what is long flows.
 
+use crate::number::ten_below;
 use crate::time::scale::{Pace, TimeScale, duration, float};
 use pagescope_shared::event::EventKind;
 use pagescope_shared::timeline::Timeline;
@@ -90,7 +91,12 @@ fn events_a_second(events: usize) -> f64 {
 /// How many times slower than it was a trace of so many nanoseconds plays at speed 1: a power of ten.
 fn slow_down(length_ns: f64) -> f64 {
     let seconds = length_ns.max(1.0) / 1e9;
-    if seconds >= LEAST_SECONDS { 1.0 } else { 10f64.powf((LEAST_SECONDS / seconds).log10().ceil()) }
+    let times = LEAST_SECONDS / seconds;
+    if times <= 1.0 {
+        return 1.0;
+    }
+    let below = ten_below(times);
+    if below < times { below * 10.0 } else { below }
 }
 
 /// What speed 1 means, in a sentence.

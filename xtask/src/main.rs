@@ -13,6 +13,7 @@ mod run;
 mod setup;
 mod size;
 mod std_source;
+mod strip;
 mod test;
 mod tools;
 mod versions;

@@ -3,7 +3,7 @@
 use crate::run::{self, cargo, command};
 use crate::versions::{TRUNK, WASM_BINDGEN};
 use crate::wasm::Way;
-use crate::{paths, size, std_source, tools};
+use crate::{paths, size, std_source, strip, tools};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
@@ -46,6 +46,7 @@ pub(crate) fn build(way: Way) -> Result<Library> {
     };
     run::run(cmd.args(["build", "--release", "--locked", "--offline"]))
         .context("the page cannot be built")?;
+    strip::strip(&paths::dist())?;
     Ok(library)
 }
 

@@ -3,6 +3,7 @@
 use super::Timeline;
 use crate::addr::Range;
 use crate::event::{Event, EventKind};
+use crate::small;
 
 /// What is looked for: an event that has all of what is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Query {
         self.pid.is_none_or(|pid| pid == event.pid)
             && (self.kinds.is_empty() || self.kinds.iter().any(|k| k == event.kind.name()))
             && self.within.is_none_or(|within| is_about(&event.kind, within))
-            && (self.text.is_empty() || has_text(&event.kind, &self.text.to_lowercase()))
+            && (self.text.is_empty() || has_text(&event.kind, &small::letters(&self.text)))
     }
 }
 
@@ -114,7 +115,7 @@ fn is_about(kind: &EventKind, within: Range) -> bool {
 
 /// `text` is in lower case.
 fn has_text(kind: &EventKind, text: &str) -> bool {
-    let has = |s: &str| s.to_lowercase().contains(text);
+    let has = |s: &str| small::letters(s).contains(text);
     has(kind.name())
         || match kind {
             EventKind::Start(e) => has(&e.exe) || e.argv.iter().any(|a| has(a)),
@@ -126,7 +127,7 @@ fn has_text(kind: &EventKind, text: &str) -> bool {
             EventKind::Remap(e) => e.asked.flags.names().any(has),
             EventKind::Failed(e) => has(&e.call) || has(&e.errno) || has(&e.message),
             EventKind::Signal(e) => has(&e.signal) || has(&e.code),
-            EventKind::Access(e) => String::from_utf8_lossy(&e.bytes).to_lowercase().contains(text),
+            EventKind::Access(e) => has(&String::from_utf8_lossy(&e.bytes)),
             EventKind::Snapshot(e) => e.mappings.iter().any(|m| has(&m.attributes.backing.to_string())),
             EventKind::Step(e) => {
                 let asked = e.question.as_ref();

@@ -5,6 +5,7 @@ use super::{App, SidePanel, StageView};
 use crate::author::copy::{Copy, refusal};
 use crate::author::{Author, Here, Msg};
 use crate::load::From;
+use crate::number::exp2;
 use crate::pages::level::FARTHEST;
 use pagescope_shared::addr::Range;
 use pagescope_shared::timeline::Timeline;
@@ -189,7 +190,7 @@ impl App {
 
 /// About so many pages are in a row at a zoom of the camera.
 fn row_of(zoom: f64) -> u64 {
-    crate::time::scale::whole(zoom.min(FARTHEST).exp2().round())
+    crate::time::scale::whole(exp2(zoom.min(FARTHEST)).round())
 }
 
 fn zoom_of(row: u64) -> f64 {

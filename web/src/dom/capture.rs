@@ -12,6 +12,7 @@ use crate::app::StageView;
 use crate::capture::{clock, file_name, under};
 use crate::layout::Rect;
 use crate::msg::Msg;
+use crate::number;
 use crate::palette::{Fill, Palette};
 use crate::render::canvas2d::Canvas2d;
 use crate::render::webgl::WebGl;
@@ -182,7 +183,7 @@ impl Capture {
         let rect = root.get_bounding_client_rect();
         let style = window.get_computed_style(&root).ok()??;
         let colour = |name: &str| style.get_property_value(name).unwrap_or_default();
-        letters.left = colour("padding-left").trim_end_matches("px").parse().unwrap_or(0.0);
+        letters.left = number::pixels(&colour("padding-left")).unwrap_or(0.0);
         let colours = palette(&self.document)?;
         let swatches = self.swatches(colour("--paper"), &colours)?;
         self.draw_pages(frame, ratio, &colours);

@@ -1,6 +1,7 @@
 //! A part of the page as a picture: its boxes and texts are drawn onto a 2D canvas where the browser has laid them out, in
 //! the colours and letters that the style sheet gives them.
 
+use crate::number::{self, decimal};
 use crate::palette::Fill;
 use crate::time::scale::float;
 use wasm_bindgen::JsCast;
@@ -38,7 +39,7 @@ impl Style {
         self.0.get_property_value(name).is_ok_and(|is| is == value)
     }
     fn pixels(&self, name: &str) -> f64 {
-        self.get(name).trim_end_matches("px").parse().unwrap_or(0.0)
+        number::pixels(&self.get(name)).unwrap_or(0.0)
     }
 }
 
@@ -62,7 +63,7 @@ impl Composer<'_> {
         if style.is("display", "none") || style.is("visibility", "hidden") {
             return;
         }
-        let alpha = alpha * style.get("opacity").parse::<f64>().unwrap_or(1.0);
+        let alpha = alpha * decimal(&style.get("opacity")).unwrap_or(1.0);
         let c = self.context;
         c.set_global_alpha(alpha);
         let at @ [x, y, w, h] = self.rect(&element.get_bounding_client_rect());
@@ -187,7 +188,7 @@ impl Composer<'_> {
                 f64::from(matrix.f()) - self.origin.1,
             );
             for point in points.split(' ') {
-                let mut numbers = point.split(',').filter_map(|n| n.parse::<f64>().ok());
+                let mut numbers = point.split(',').filter_map(decimal);
                 if let (Some(x), Some(y)) = (numbers.next(), numbers.next()) {
                     c.line_to(x * scale + left, y * scale + top);
                 }
@@ -199,7 +200,7 @@ impl Composer<'_> {
         let (fill, stroke) = (style.get("fill"), style.get("stroke"));
         let alpha = c.global_alpha();
         if fill != "none" {
-            c.set_global_alpha(alpha * style.get("fill-opacity").parse::<f64>().unwrap_or(1.0));
+            c.set_global_alpha(alpha * decimal(&style.get("fill-opacity")).unwrap_or(1.0));
             c.set_fill_style_str(&fill);
             c.fill();
             c.set_global_alpha(alpha);
@@ -207,7 +208,7 @@ impl Composer<'_> {
         if stroke != "none" {
             let dashes = js_sys::Array::new();
             for dash in style.get("stroke-dasharray").split(',') {
-                if let Ok(dash) = dash.trim().trim_end_matches("px").parse::<f64>() {
+                if let Some(dash) = number::pixels(dash) {
                     dashes.push(&dash.into());
                 }
             }

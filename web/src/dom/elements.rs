@@ -2,6 +2,8 @@
 
 use super::frame_loop::Queue;
 use crate::msg::Msg;
+use crate::number;
+use crate::pages::level::short;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
@@ -91,13 +93,26 @@ pub(super) fn make(document: &Document, tag: &str, class: &str, text: &str) -> O
     Some(element)
 }
 
-/// The element with this id, of the kind that is wanted.
-///
-/// # Errors
-/// Which one is missing or of another kind.
-pub(super) fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, String> {
-    let element = document.get_element_by_id(id).ok_or_else(|| format!("#{id} is missing"))?;
-    element.dyn_into().map_err(|_| format!("#{id} is of another kind"))
+/// The error of [`by_id`], which never comes back.
+pub(super) enum Missing {}
+
+impl From<Missing> for String {
+    fn from(missing: Missing) -> Self {
+        match missing {}
+    }
+}
+
+/// The element with this id, of the kind that is wanted. Where `index.html` has none the page ends, with its name: to
+/// drop what was begun, at every one of them, would take a twentieth of the program.
+pub(super) fn by_id<T: JsCast>(document: &Document, id: &str) -> Result<T, Missing> {
+    match document.get_element_by_id(id).map(JsCast::dyn_into) {
+        Some(Ok(element)) => Ok(element),
+        _ => missing(id),
+    }
+}
+
+fn missing(id: &str) -> ! {
+    wasm_bindgen::throw_str(&format!("pagescope cannot start: #{id} is missing or of another kind"))
 }
 
 /// A size that the browser tells, in CSS pixels.
@@ -108,7 +123,7 @@ pub(super) fn pixels(n: i32) -> f32 {
 /// How large the letters of an element are, in CSS pixels.
 pub(super) fn letters(element: &Element) -> Option<f32> {
     let style = super::window().ok()?.get_computed_style(element).ok()??;
-    style.get_property_value("font-size").ok()?.trim_end_matches("px").parse().ok()
+    number::pixels(&style.get_property_value("font-size").ok()?).map(short)
 }
 
 /// Puts `child` last into `parent`.

@@ -5,6 +5,7 @@ use super::frame_loop::Queue;
 use super::window;
 use crate::list::List;
 use crate::msg::Msg;
+use crate::number;
 use crate::panel::Go;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -145,8 +146,9 @@ impl LongList {
     fn row_height(&self) -> f64 {
         let style = window().ok().and_then(|w| w.get_computed_style(&self.scroller).ok().flatten());
         let size = style.and_then(|s| s.get_property_value("font-size").ok());
-        let size = size.and_then(|s| s.trim_end_matches("px").parse::<f64>().ok()).unwrap_or(13.0);
-        let lines = self.scroller.get_attribute("data-lines").and_then(|l| l.parse().ok()).unwrap_or(1.75);
+        let size = size.and_then(|s| number::pixels(&s)).unwrap_or(13.0);
+        let lines =
+            self.scroller.get_attribute("data-lines").and_then(|l| number::decimal(&l)).unwrap_or(1.75);
         (size * lines).round().max(12.0)
     }
 

@@ -104,7 +104,7 @@ impl Overlay {
             Kind::Help => ("Keys and commands", ""),
         };
         let _ = self.dialog.set_attribute("aria-label", label);
-        let _ = self.dialog.set_attribute("data-kind", &format!("{kind:?}").to_lowercase());
+        let _ = self.dialog.set_attribute("data-kind", &format!("{kind:?}").to_ascii_lowercase());
         let _ = self.text.set_attribute("aria-label", label);
         self.text.set_placeholder(hint);
         let is_help = kind == Kind::Help;

@@ -7,6 +7,7 @@ use crate::format::{clipped, file_name, grouped, size};
 use crate::panel::Go;
 use crate::view::shown_process;
 use pagescope_shared::addr::{Addr, Range};
+use pagescope_shared::small;
 use pagescope_shared::timeline::Timeline;
 
 /// So many rows are listed.
@@ -17,7 +18,7 @@ const LOOKED_AT: usize = 50_000;
 /// What fits, the best first.
 pub(super) fn items(app: &App, typed: &str) -> Vec<Item> {
     let typed = typed.trim();
-    let small = typed.to_lowercase();
+    let small = small::letters(typed);
     let mut found: Vec<(i32, Item)> = Vec::new();
     for command in commands::ALL.iter().filter(|command| command.is_possible(app)) {
         if let Some(score) = fuzzy::fits(&small, command.name) {

@@ -1,5 +1,7 @@
 //! How well a text fits what was typed: its letters in their order, better together and at the start of words.
 
+use pagescope_shared::small;
+
 /// Higher is better; `None` when it does not fit. `typed` is in lower case.
 pub(super) fn fits(typed: &str, text: &str) -> Option<i32> {
     let mut score = 0i32;
@@ -7,9 +9,9 @@ pub(super) fn fits(typed: &str, text: &str) -> Option<i32> {
     let (mut before, mut run) = (' ', 0);
     for (at, letter) in text.chars().take(300).enumerate() {
         let Some(wanted) = letters.peek() else { break };
-        if letter.to_lowercase().next() == Some(*wanted) {
+        if small::letter(letter) == *wanted {
             letters.next();
-            let starts = !before.is_alphanumeric();
+            let starts = !is_of_word(before);
             run += 1;
             score += run * 3 + if starts { 8 } else { 0 } - i32::try_from(at.min(20)).unwrap_or(0) / 5;
         } else {
@@ -21,13 +23,17 @@ pub(super) fn fits(typed: &str, text: &str) -> Option<i32> {
         return None;
     }
     // Words that stand there as they were typed count most.
-    let text = text.to_lowercase();
+    let text = small::letters(text);
     let whole = typed.split_whitespace().filter_map(|word| {
         let at = text.find(word)?;
-        let starts = text.get(..at)?.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+        let starts = text.get(..at)?.chars().next_back().is_none_or(|c| !is_of_word(c));
         Some(if starts { 30 } else { 10 })
     });
     Some(score.saturating_add(whole.sum()))
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::events::seconds;
 use crate::format::{clipped, count, file_name, grouped, size};
 use crate::panel::Go;
 use crate::view::{exit_text, shown_process};
+use pagescope_shared::small;
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::world::{Process, World};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ fn lifetime(timeline: &Timeline, pid: u32) -> Option<String> {
 impl Tree {
     pub(super) fn new(app: &App, typed: &str) -> Self {
         let Some(timeline) = &app.timeline else { return Self::default() };
-        let typed = typed.trim().to_lowercase();
+        let typed = small::letters(typed.trim());
         if typed.is_empty() { Self::whole(timeline.world()) } else { Self::found(timeline.world(), &typed) }
     }
 

@@ -4,6 +4,7 @@
 use super::doc::{Doc, measure};
 use super::level::{FARTHEST, whole};
 use super::{Aim, FLIGHT_MS, Mode, Pages, ZOOM_MS, mapped_in};
+use crate::number::exp2;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::model::AddressSpace;
 
@@ -272,7 +273,7 @@ impl Pages {
                 let mut zoom = f64::from(self.room.closest());
                 loop {
                     let scale = self.room.scale(zoom, true);
-                    let rows = (pages / zoom.exp2()).ceil() * scale.row;
+                    let rows = (pages / exp2(zoom)).ceil() * scale.row;
                     if zoom >= FARTHEST || (scale.level.cell <= 26.0 && rows <= self.room.height * 0.62) {
                         break;
                     }
@@ -284,7 +285,7 @@ impl Pages {
                     return;
                 }
                 let scale = self.room.scale(zoom, true);
-                let rows = (pages / zoom.exp2()).ceil() * scale.row;
+                let rows = (pages / exp2(zoom)).ceil() * scale.row;
                 let last = Addr(range.end().0 - 1);
                 let y = ((self.room.height - rows) / 2.0).max(36.0);
                 self.fly(Camera { addr: last, part: 0.0, y, zoom }, FLIGHT_MS, still);

@@ -3,6 +3,8 @@
 //! A zoom is the binary logarithm of the pages in a row: 3 shows eight of them side by side, 35 all of 128 TiB in one
 //! row. Between two whole zooms rows grow continuously, and cells are wider or higher than square.
 
+use crate::number;
+
 /// Cells are at least so wide, in CSS pixels.
 const NARROWEST: f64 = 4.0;
 /// Single pages are at most so wide: closer, one page is taken apart.
@@ -98,7 +100,7 @@ impl Room {
         let density = |level: Level| level.cell.log2() - f64::from(level.zoom);
         let part = zoom - zoom.floor();
         let (near, far) = (density(below), density(self.level(below.zoom + 1)));
-        let row = (near + (far - near) * part + f64::from(level.zoom)).exp2();
+        let row = number::exp2(near + (far - near) * part + f64::from(level.zoom));
         let ratio = self.ratio.clamp(0.25, 8.0);
         let row = if at_rest { ((row * ratio).round() / ratio).max(1.0 / ratio) } else { row };
         Scale { level, row }
@@ -107,7 +109,7 @@ impl Room {
 
 /// 2^n as a float, exactly.
 pub(super) fn exp2(n: u32) -> f64 {
-    f64::from(n).exp2()
+    number::exp2(f64::from(n))
 }
 
 /// Rounded down, 0 for what is negative or no number.
@@ -118,7 +120,7 @@ pub(crate) fn whole<N: TryFrom<u64> + Default>(x: f64) -> N {
 }
 
 /// Pixels for a renderer.
-pub(super) fn short(x: f64) -> f32 {
+pub(crate) fn short(x: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "what is on the screen needs no double")]
     let x = x as f32;
     x

@@ -7,6 +7,7 @@ use super::outline::name;
 use super::{Pages, Shown};
 use crate::format::{count, grouped, size};
 use crate::layout::Rect;
+use crate::number::exp2;
 use crate::palette::Fill;
 use crate::scene::{Band, Cells, Label, Scene};
 use crate::time::scale::float;
@@ -269,8 +270,7 @@ impl Draw<'_> {
     /// The address at which a row begins, left of it.
     fn addresses(&mut self, seen: &Visible) {
         let bits = self.pages.doc().row_bits;
-        let every =
-            if self.row >= LINE { 1.0 } else { (LINE * 1.6 / self.row).max(1.0).log2().ceil().exp2() };
+        let every = if self.row >= LINE { 1.0 } else { exp2((LINE * 1.6 / self.row).max(1.0).log2().ceil()) };
         let every: u64 = super::whole(every);
         let mut above: Option<String> = None;
         for down in 0..seen.rows {
@@ -326,7 +326,7 @@ impl Draw<'_> {
         }
         if self.pages.full_scale {
             // Between the names, round addresses.
-            let every = (LINE * 3.0 / self.row).max(1.0).log2().ceil().exp2();
+            let every = exp2((LINE * 3.0 / self.row).max(1.0).log2().ceil());
             let every: u64 = super::whole(every);
             for number in (seen.top + 1 - seen.rows..=seen.top).filter(|number| number.is_multiple_of(every))
             {

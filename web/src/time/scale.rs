@@ -1,5 +1,6 @@
 //! What stands along a time axis: the clock, the clock without its idle times, or events one by one.
 
+use crate::number::ten_below;
 use pagescope_shared::timeline::Reach;
 
 /// What an axis counts.
@@ -150,7 +151,7 @@ pub fn ticks(scale: &TimeScale, window: (f64, f64), most: usize) -> Vec<(f64, St
         return Vec::new();
     }
     let wanted = span / float(u64::try_from(most.max(1)).unwrap_or(1));
-    let power = 10f64.powf(wanted.log10().floor());
+    let power = ten_below(wanted);
     let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|s| *s >= wanted).unwrap_or(wanted);
     let step = if scale.pace == Pace::Events { step.max(1.0) } else { step };
     let (from, to) = (scale.ns(window.0).unwrap_or(window.0), scale.ns(window.1).unwrap_or(window.1));
@@ -196,7 +197,7 @@ pub fn duration(ns: f64, step: f64) -> String {
 
 /// A time to be read, three figures exact.
 pub fn time_text(ns: f64) -> String {
-    let power = 10f64.powf(ns.max(1.0).log10().floor());
+    let power = ten_below(ns.max(1.0));
     duration(ns, power / 100.0)
 }
 

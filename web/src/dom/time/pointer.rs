@@ -3,6 +3,7 @@
 use super::super::elements::{Listener, by_id};
 use super::super::frame_loop::Queue;
 use crate::msg::Msg;
+use crate::number::decimal;
 use crate::time::Msg as TimeMsg;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -165,5 +166,5 @@ pub(super) fn listen(
 
 /// The height of the addresses in the plot, in pixels of the page.
 fn addresses_height(canvas: &HtmlCanvasElement) -> f64 {
-    canvas.get_attribute("data-addresses").and_then(|h| h.parse().ok()).unwrap_or(1.0)
+    canvas.get_attribute("data-addresses").and_then(|h| decimal(&h)).unwrap_or(1.0)
 }
