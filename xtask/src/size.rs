@@ -11,7 +11,7 @@ use std::path::Path;
 /// The most that the wasm should take on the wire, in bytes, compressed as by `gzip -9`.
 pub(crate) const DESIGN: u64 = 250_000;
 /// What the gate lets pass: the page has outgrown the design, and this keeps it from growing further until it is brought down.
-const BUDGET: u64 = 495_000;
+const BUDGET: u64 = 480_000;
 
 /// The gate for a page with this library in it: the toolchain's own makes it a tenth larger.
 fn budget(library: Library) -> u64 {
