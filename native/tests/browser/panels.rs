@@ -1,6 +1,7 @@
 //! What stands beside the picture, and over it: each panel says what the recording says, and leads there.
 
 use crate::browser::Browser;
+use crate::long::wait;
 use crate::{Outcome, Served};
 use fantoccini::Locator;
 use serde_json::{Value, json};
@@ -74,6 +75,7 @@ pub(crate) async fn they_say_what_was_recorded(b: &Browser, served: &Served) -> 
     b.find(Locator::Id("overlay-text")).await?.send_keys("dark").await?;
     says(b, "overlay-list", &["Light or dark"]).await?;
     b.key("Escape").await?;
+    wait(b, "the palette closed", "return !document.getElementById('overlay').open", 3000).await?;
     b.script(&open("?"), json!([])).await?;
     says(b, "overlay-help", &["Through the trace", "Next step", "Panels", "In a talk"]).await?;
     b.key("Escape").await
