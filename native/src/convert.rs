@@ -84,7 +84,7 @@ pub(crate) fn convert(options: &Options) -> Result<()> {
     if is_same(input, output) {
         bail!("{} is what is read: write to another file, and rename it afterwards", output.display());
     }
-    let source = Source { name: trace_name(input), store: import::open(input)? };
+    let source = Source { input, name: trace_name(input), store: import::open(input)? };
     let problems = source.store.problems().to_vec();
     match form {
         Form::Trace => traces::write(&source, output)?,
@@ -104,13 +104,15 @@ pub(crate) fn convert(options: &Options) -> Result<()> {
 }
 
 /// What is converted.
-struct Source {
+struct Source<'a> {
+    /// Where it is read from: `-` is stdin.
+    input: &'a Path,
     /// What to call the trace: its file's name without what says the form.
     name: String,
     store: Store,
 }
 
-impl Source {
+impl Source<'_> {
     /// Goes through all events, and shows how far it is.
     fn each(&self, mut each: impl FnMut(&Event) -> Result<()>) -> Result<()> {
         let progress = bar(self.store.len(), "events")?;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where something is being written.
@@ -25,6 +26,14 @@ impl Output {
     /// # Errors
     /// When the file cannot be made.
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        Self::create_from(path, None)
+    }
+
+    /// The same, made from `input`: when that is `NAME.incomplete`, `NAME.incomplete.new` is written, and the input stays.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn create_from(path: &Path, input: Option<&Path>) -> Result<Self> {
         if is_stdout(path) {
             let (to, name) = (Box::new(io::stdout()), "stdout".to_owned());
             return Ok(Self { to, name, rename: None, keeps: false, broken: false });
@@ -36,7 +45,10 @@ impl Output {
             Ok(found) if found.is_dir() => bail!("cannot write {name}: it is a directory"),
             Ok(found) if !found.is_file() => (target, None),
             _ => {
-                let incomplete = with_suffix(&target, ".incomplete");
+                let mut incomplete = with_suffix(&target, ".incomplete");
+                if input.is_some_and(|input| is_one_file(input, &incomplete)) {
+                    incomplete = with_suffix(&target, ".incomplete.new");
+                }
                 (incomplete.clone(), Some((incomplete, target)))
             }
         };
@@ -95,6 +107,13 @@ impl Drop for Output {
 /// Whether `path` asks for stdout.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == OsStr::new("-")
+}
+
+/// Whether both are names of the same file; `-` is what stdin reads.
+fn is_one_file(input: &Path, other: &Path) -> bool {
+    let input = if is_stdout(input) { Path::new("/dev/stdin") } else { input };
+    let file = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    file(input).is_some_and(|input| Some(input) == file(other))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -36,10 +36,13 @@ impl TraceFile {
         Ok(Self { to, form: Form::of(&path.to_string_lossy()), written: Instant::now() })
     }
 
-    /// Nothing stays when it is not finished: it can be made again.
-    pub(crate) fn all_or_nothing(mut self) -> Self {
-        self.to.keep(false);
-        self
+    /// The same, made from `input`: nothing stays when it is not finished, as it can be made again.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn create_from(path: &Path, input: &Path) -> Result<Self> {
+        let to = Output::create_from(path, Some(input))?;
+        Ok(Self { to, form: Form::of(&path.to_string_lossy()), written: Instant::now() })
     }
 
     /// Writes what comes first.

@@ -23,9 +23,9 @@ const CHUNK: usize = 1 << 16;
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write(source: &Source, to: &Path) -> Result<()> {
+pub(super) fn write(source: &Source<'_>, to: &Path) -> Result<()> {
     let header = source.store.header();
-    let output = Output::create(to)?;
+    let output = Output::create_from(to, Some(source.input))?;
     let mut text = String::from("{\"displayTimeUnit\":\"ns\",\"otherData\":");
     text.push_str(
         &json!({ "tool": &header.tool, "command": &header.command, "trace": source.name }).to_string(),

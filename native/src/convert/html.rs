@@ -18,11 +18,11 @@ const MOST_BYTES: usize = 64 << 20;
 ///
 /// # Errors
 /// When there is no page, the trace is too long, or the file cannot be written.
-pub(super) fn write(source: &Source, to: &Path, folder: Option<&Path>) -> Result<()> {
+pub(super) fn write(source: &Source<'_>, to: &Path, folder: Option<&Path>) -> Result<()> {
     let header = source.store.header();
     let title = header.lesson.as_ref().map_or(source.name.as_str(), |lesson| lesson.title.as_str());
     let document = Document::new(&Page::find(folder)?, title)?;
-    let mut output = Output::create(to)?;
+    let mut output = Output::create_from(to, Some(source.input))?;
     output.put(document.before.as_bytes())?;
     let name = escaped(&format!("{}.pscope", source.name));
     let tag =

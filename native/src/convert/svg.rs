@@ -105,7 +105,7 @@ impl Still {
 ///
 /// # Errors
 /// When there is no such moment or process, or the file cannot be written.
-pub(super) fn write(source: Source, to: &Path, options: &Still) -> Result<()> {
+pub(super) fn write(source: Source<'_>, to: &Path, options: &Still) -> Result<()> {
     let events = source.store.len();
     let mut app = App::default();
     app.update(Msg::ReducedMotion(true));
@@ -147,7 +147,7 @@ pub(super) fn write(source: Source, to: &Path, options: &Still) -> Result<()> {
     };
     let wish = Wish { size: (width, height), look, theme, small: options.small };
     let picture = still(&mut app, &wish).map_err(|why| anyhow!(why))?;
-    let mut output = Output::create(to)?;
+    let mut output = Output::create_from(to, Some(source.input))?;
     output.put(picture.as_bytes())?;
     output.finish()
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use std::path::Path;
 
 /// Writes all events in the form that the name says.
-pub(super) fn write(source: &Source, to: &Path) -> Result<()> {
-    let mut file = TraceFile::create(to)?.all_or_nothing();
+pub(super) fn write(source: &Source<'_>, to: &Path) -> Result<()> {
+    let mut file = TraceFile::create_from(to, source.input)?;
     file.header(source.store.header())?;
     source.each(|event| file.event(event))?;
     file.finish()

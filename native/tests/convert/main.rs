@@ -74,6 +74,26 @@ fn a_disk_that_is_full_keeps_nothing() {
     assert!(fails(&convert(&golden("v1.jsonl"), &nowhere, &[])).contains("cannot create"));
 }
 
+/// The recorder was killed: what it left becomes a trace, and stays.
+#[test]
+fn half_a_recording_can_be_rescued_beside_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (half, whole) = (dir.path().join("x.pscope.incomplete"), dir.path().join("x.pscope"));
+    let bytes = std::fs::read(gallery("cow-fork.pscope")).unwrap();
+    let bytes = &bytes[..bytes.len() * 2 / 3];
+    std::fs::write(&half, bytes).unwrap();
+    let done = convert(&half, &whole, &[]);
+    assert!(done.status.success(), "{}", errors(&done));
+    assert!(std::fs::metadata(&whole).unwrap().len() > 0);
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 1; {} convert - x.pscope < x.pscope.incomplete",
+        env!("CARGO_BIN_EXE_pagescope")
+    );
+    fails(&Command::new("sh").args(["-c", &limited]).current_dir(dir.path()).output().unwrap());
+    assert_eq!(std::fs::read(&half).unwrap(), bytes);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn options_are_for_what_they_change() {
     let dir = tempfile::tempdir().unwrap();
