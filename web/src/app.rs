@@ -339,7 +339,7 @@ impl App {
         let outcome = self.pages.update(msg, space, self.reduced_motion);
         self.hover = outcome.hover.unwrap_or(self.hover);
         if let (Some(Some(range)), Some(open)) = (outcome.select, &self.ask.open)
-            && open.made.page.is_some()
+            && open.made.asks_for(pid, range)
         {
             return self.guess(Guess::Pages(range));
         }

@@ -40,6 +40,14 @@ pub struct Made {
     pub truth: Truth,
 }
 
+impl Made {
+    /// Whether these addresses of a process are one of the pages that are asked about: a click there is a guess.
+    pub fn asks_for(&self, pid: Option<u32>, range: Range) -> bool {
+        matches!(self.truth, Truth::Page(of, page, all)
+            if pid == Some(of) && range.bytes() == page.bytes() && all.contains(range.start()))
+    }
+}
+
 /// What an answer says of the world after the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {

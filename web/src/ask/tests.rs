@@ -4,6 +4,7 @@ use crate::msg::Msg as Page;
 use crate::pages;
 use crate::pages::level::Room;
 use make::{Truth, resident};
+use pagescope_shared::addr::Addr;
 use pagescope_shared::event::EventKind;
 use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::Timeline;
@@ -153,6 +154,30 @@ fn a_page_is_clicked() {
         let (x, y) = app.pages.place_of(addr).unwrap();
         app.update(Page::Pages(pages::Msg::Click(x, y)));
     };
+    let Some(Truth::Page(_, _, all)) = app.ask.open.as_ref().map(|open| open.made.truth) else {
+        panic!("pages")
+    };
+    // The mapping's heading, a page of another mapping and cells of several pages are no guesses.
+    app.update(Page::Talk(crate::talk::Msg::Toggle));
+    let go = |app: &mut App, addr, zoom| app.update(Page::Pages(pages::Msg::Go { addr, zoom }));
+    go(&mut app, all.start(), 5.0);
+    // The highest row is the first one.
+    let (x, y) = app.pages.place_of(Addr(all.end().0 - 1)).unwrap();
+    let above = app.pages.scale().row / 2.0 + 10.0;
+    app.update(Page::Pages(pages::Msg::Click(x, y - above)));
+    assert_eq!(app.selection, Some(all), "its heading");
+    let timeline = app.timeline.as_ref().unwrap();
+    let (pid, _) = crate::view::shown_process(&app, timeline).unwrap();
+    let mut others = timeline.world().space(pid).unwrap().mappings().map(|mapping| mapping.range);
+    let other = others.find(|range| range.intersection(all).is_none()).unwrap();
+    go(&mut app, other.start(), 5.0);
+    click(&mut app, other.start());
+    assert!(app.selection.is_some_and(|range| other.contains(range.start())), "{:?}", app.selection);
+    go(&mut app, page.start(), 16.0);
+    click(&mut app, page.start());
+    assert!(app.selection.is_some_and(|range| range.bytes() > page.bytes()), "{:?}", app.selection);
+    assert!(app.ask.open.is_some() && app.ask.told.is_none());
+    go(&mut app, page.start(), 5.0);
     click(&mut app, page.start());
     assert_eq!(app.ask.told.as_ref().and_then(|told| told.right), Some(true));
     assert_eq!(app.position(), app.talk.stops[2].position);
