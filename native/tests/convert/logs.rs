@@ -120,6 +120,52 @@ fn what_strace_saw() {
     }
 }
 
+/// What backs each mapping of a log of lines that get their times here.
+fn backings(lines: &[&str]) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("x.log");
+    let lines: Vec<_> =
+        lines.iter().enumerate().map(|(at, line)| line.replacen(' ', &format!(" 1.{at:03} "), 1)).collect();
+    std::fs::write(&log, lines.join("\n")).unwrap();
+    of(&imported(&log).0, |event| {
+        if let EventKind::Map(map) = &event.kind { Some(map.attributes.backing.to_string()) } else { None }
+    })
+}
+
+#[test]
+fn a_descriptor_is_a_file_only_while_it_is() {
+    let map = |tid: u32, fd: &str| {
+        format!("{tid} mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, {fd}, 0) = 0x7f0000000000")
+    };
+    let (three, four, of_child) = (map(7, "3"), map(7, "4"), map(8, "4"));
+    let open = r#"7 openat(AT_FDCWD, "/a", O_RDONLY) = 3"#;
+    assert_eq!(backings(&[open, &three]), ["[file descriptor 3]"], "no close is told in this log");
+    let saw = backings(&[
+        open,
+        &three,
+        "7 dup2(3, 4) = 4",
+        "7 fork() = 8",
+        "7 close(3) = 0",
+        &three,
+        "7 socket(AF_UNIX, SOCK_STREAM, 0) = 3",
+        &three,
+        "7 close(4 <unfinished ...>",
+        r#"7 openat(AT_FDCWD, "/b", O_RDONLY) = 4"#,
+        "7 <... close resumed>) = 0",
+        &four,
+        r#"7 memfd_create("m", 0) = 3"#,
+        &three,
+        "7 close_range(4, ~0U, 0) = 0",
+        &four,
+        &of_child,
+        r#"8 execve("/x", ["x"], 0x7ffe) = 0"#,
+        &of_child,
+        &map(8, "4</c>"),
+    ]);
+    let (third, fourth) = ("[file descriptor 3]", "[file descriptor 4]");
+    assert_eq!(saw, ["/a", third, third, "/b", "/memfd:m (deleted)", fourth, "/a", fourth, "/c"]);
+}
+
 #[test]
 fn what_perf_saw() {
     let (trace, said) = imported(&fixture("program.perf"));

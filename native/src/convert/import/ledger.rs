@@ -13,10 +13,19 @@ use pagescope_shared::page::{PageFlags, PageState, Run};
 use pagescope_shared::trace::{Place, Problem, Reason, Trace};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// So many lines that could not be read are kept with what is wrong with them; the others are counted.
 const KEPT: usize = 1000;
+
+/// So many descriptors of a process are followed.
+const FOLLOWED: usize = 1024;
+/// So many are copied in all, for children that open or close something themselves.
+const MOST_COPIED: usize = 1 << 21;
+
+/// What descriptors stand for.
+type Files = BTreeMap<u64, Arc<Object>>;
 
 /// What has been told so far.
 pub(super) struct Ledger {
@@ -29,8 +38,12 @@ pub(super) struct Ledger {
     tasks: BTreeMap<u32, u32>,
     /// Where heaps end.
     breaks: BTreeMap<u32, u64>,
-    /// What file descriptors stand for, by process.
-    files: BTreeMap<(u32, u64), Arc<Object>>,
+    /// What file descriptors stand for, by process; a child has its parent's table until one of them changes it.
+    files: BTreeMap<u32, Rc<Files>>,
+    /// So many descriptors were copied for children.
+    copied: usize,
+    /// Whether the log tells when a descriptor is closed: else nobody knows what it stands for later.
+    pub(super) tells_files: bool,
     /// Whether page faults are told, so that it is known what is touched.
     pub(super) tells_faults: bool,
     command: Vec<String>,
@@ -58,6 +71,8 @@ impl Ledger {
             tasks: BTreeMap::new(),
             breaks: BTreeMap::new(),
             files: BTreeMap::new(),
+            copied: 0,
+            tells_files: false,
             tells_faults: false,
             command: Vec::new(),
             problems: Vec::new(),
@@ -121,8 +136,46 @@ impl Ledger {
 
     /// A descriptor stands for a file from now on.
     pub(super) fn opened(&mut self, tid: u32, fd: u64, path: &str) {
+        self.stands_for(tid, fd, object(path.to_owned()));
+    }
+
+    /// A descriptor stands for what another one does.
+    pub(super) fn duplicated(&mut self, tid: u32, from: u64, to: u64) {
         let pid = self.pid(tid);
-        self.files.insert((pid, fd), object(path.to_owned()));
+        match self.files.get(&pid).and_then(|files| files.get(&from)).cloned() {
+            Some(file) => self.stands_for(tid, to, file),
+            None => self.closed(tid, to, to),
+        }
+    }
+
+    fn stands_for(&mut self, tid: u32, fd: u64, file: Arc<Object>) {
+        let pid = self.pid(tid);
+        if self.tells_files {
+            let files = self.table(pid);
+            if files.len() < FOLLOWED || files.contains_key(&fd) {
+                files.insert(fd, file);
+            }
+        }
+    }
+
+    /// The table of a process, to change it. Tables that were copied too often already are forgotten instead.
+    fn table(&mut self, pid: u32) -> &mut Files {
+        let files = self.files.entry(pid).or_default();
+        if Rc::strong_count(files) > 1 {
+            self.copied = self.copied.saturating_add(files.len());
+            if self.copied > MOST_COPIED {
+                *files = Rc::default();
+            }
+        }
+        Rc::make_mut(files)
+    }
+
+    /// Descriptors, both ends included, stand for nothing that is known.
+    pub(super) fn closed(&mut self, tid: u32, from: u64, to: u64) {
+        let pid = self.pid(tid);
+        if from <= to && self.files.get(&pid).is_some_and(|files| files.range(from..=to).next().is_some()) {
+            self.table(pid).retain(|fd, _| !(from..=to).contains(fd));
+        }
     }
 
     /// A call about memory. Says whether it was understood.
@@ -131,7 +184,8 @@ impl Ledger {
         self.joined();
         let pid = self.pid(tid);
         let fd = told.args[4];
-        let object = told.path.map(object).or_else(|| self.files.get(&(pid, fd)).cloned());
+        let object =
+            told.path.map(object).or_else(|| self.files.get(&pid).and_then(|files| files.get(&fd)).cloned());
         let is_anonymous = told.args[3] & 0x20 > 0;
         let backing = match object {
             // Shared anonymous memory has an object of its own, but nobody says which.
@@ -176,12 +230,9 @@ impl Ledger {
         if let Some(end) = self.breaks.get(&pid).copied() {
             self.breaks.insert(child, end);
         }
-        let inherited: Vec<_> = self
-            .files
-            .range((pid, 0)..=(pid, u64::MAX))
-            .map(|((_, fd), file)| (*fd, Arc::clone(file)))
-            .collect();
-        self.files.extend(inherited.into_iter().map(|(fd, file)| ((child, fd), file)));
+        if let Some(files) = self.files.get(&pid).cloned() {
+            self.files.insert(child, files);
+        }
         self.push(pid, tid, EventKind::Fork(Fork { child, memory }));
     }
 
@@ -189,6 +240,8 @@ impl Ledger {
     pub(super) fn exec(&mut self, tid: u32, exe: String, argv: Vec<String>) {
         let pid = self.pid(tid);
         self.breaks.remove(&pid);
+        // Which of them are closed on exec is not followed.
+        self.files.remove(&pid);
         if self.events.is_empty() {
             self.command = if argv.is_empty() { vec![exe.clone()] } else { argv.clone() };
             self.push(pid, tid, EventKind::Start(Box::new(Start { exe, argv })));
@@ -203,6 +256,8 @@ impl Ledger {
         let pid = self.pid(tid);
         self.tasks.remove(&tid);
         if pid == tid {
+            self.breaks.remove(&pid);
+            self.files.remove(&pid);
             self.push(pid, tid, EventKind::Exit(Box::new(Exit { code, signal })));
         }
     }

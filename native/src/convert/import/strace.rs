@@ -74,7 +74,9 @@ struct Begun {
 
 /// The whole log; `told` hears of every line.
 pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
-    let mut reader = Reader { ledger: Ledger::new("strace"), begun: BTreeMap::new() };
+    let mut ledger = Ledger::new("strace");
+    ledger.tells_files = text.lines().filter_map(parse).any(|line| line.rest.starts_with("close("));
+    let mut reader = Reader { ledger, begun: BTreeMap::new() };
     for (index, line) in text.lines().enumerate() {
         reader.line(index + 1, line);
         told(index);
@@ -128,6 +130,8 @@ impl Reader {
             }
         } else if let Some((name, args)) = rest.split_once('(') {
             match args.strip_suffix("<unfinished ...>") {
+                // It is free from now on: another thread may get it before this call returns.
+                Some(args) if name == "close" => self.close(tid, args),
                 Some(args) => {
                     let (name, args) = (name.to_owned(), args.trim_end().to_owned());
                     self.begun.insert(tid, Begun { name, args, child: None });
@@ -158,7 +162,7 @@ impl Reader {
     /// `args` is what stands behind the bracket: arguments, and what it returned.
     fn call(&mut self, number: usize, tid: u32, name: &str, args: &str, child: Option<u32>) {
         if !is_told(name) {
-            return;
+            return self.descriptor(tid, name, args);
         }
         let Some((args, result)) = split(args) else {
             return self
@@ -210,6 +214,49 @@ impl Reader {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn close(&mut self, tid: u32, args: &str) {
+        if let Some(fd) = descriptor(args.trim_end_matches(')')) {
+            self.ledger.closed(tid, fd, fd);
+        }
+    }
+
+    /// A call that is not told may still say what a descriptor stands for.
+    fn descriptor(&mut self, tid: u32, name: &str, args: &str) {
+        if !self.ledger.tells_files {
+            return;
+        }
+        let Some((args, result)) = split(args) else { return };
+        let Some(Some(Ok(result))) = returned(result) else { return };
+        let arg = |place: usize| args.get(place).map_or("", String::as_str);
+        match name {
+            "close" => self.close(tid, arg(0)),
+            "close_range" => {
+                // The end is `~0U` mostly.
+                let to = value(arg(1)).unwrap_or(u64::MAX);
+                if let Some(from) = descriptor(arg(0)).filter(|_| !arg(2).contains("CLOEXEC")) {
+                    self.ledger.closed(tid, from, to);
+                }
+            }
+            "dup" | "dup2" | "dup3" => {
+                if let Some(from) = descriptor(arg(0)).filter(|from| *from != result) {
+                    self.ledger.duplicated(tid, from, result);
+                }
+            }
+            "fcntl" if arg(1).starts_with("F_DUPFD") => {
+                if let Some(from) = descriptor(arg(0)) {
+                    self.ledger.duplicated(tid, from, result);
+                }
+            }
+            "memfd_create" => {
+                let name = format!("/memfd:{} (deleted)", unquoted(arg(0)));
+                self.ledger.opened(tid, result, &name);
+            }
+            // These return something else.
+            "fcntl" | "ioctl" | "read" | "write" | "pread64" | "pwrite64" | "lseek" => {}
+            _ => self.ledger.closed(tid, result, result),
         }
     }
 
@@ -343,6 +390,11 @@ fn returned(text: &str) -> Option<Option<Result<u64, i32>>> {
         ("?" | "-1", Some(name)) => Some(Some(Err(errno(name).unwrap_or(i32::MAX)))),
         (number, _) => value(number).map(|number| Some(Ok(number))),
     }
+}
+
+/// `3`, with -y `3</etc/passwd>`.
+fn descriptor(text: &str) -> Option<u64> {
+    text.split('<').next().and_then(value)
 }
 
 fn start_of(text: &str) -> String {
