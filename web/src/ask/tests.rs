@@ -168,8 +168,8 @@ fn a_page_is_clicked() {
     assert_eq!(app.selection, Some(all), "its heading");
     let timeline = app.timeline.as_ref().unwrap();
     let (pid, _) = crate::view::shown_process(&app, timeline).unwrap();
-    let mut others = timeline.world().space(pid).unwrap().mappings().map(|mapping| mapping.range);
-    let other = others.find(|range| range.intersection(all).is_none()).unwrap();
+    let space = timeline.world().space(pid).unwrap();
+    let other = space.mappings().find(|m| m.range.intersection(all).is_none()).unwrap().range;
     go(&mut app, other.start(), 5.0);
     click(&mut app, other.start());
     assert!(app.selection.is_some_and(|range| other.contains(range.start())), "{:?}", app.selection);
