@@ -5,7 +5,7 @@ use super::symbols::{errno, value};
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::ForkMemory;
 use pagescope_shared::trace::Trace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The process of a log that names none.
 const ALONE: u32 = 1;
@@ -76,7 +76,8 @@ struct Begun {
 pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
     let mut ledger = Ledger::new("strace");
     ledger.tells_files = text.lines().filter_map(parse).any(|line| line.rest.starts_with("close("));
-    let mut reader = Reader { ledger, begun: BTreeMap::new() };
+    let mut reader =
+        Reader { ledger, begun: BTreeMap::new(), makers: BTreeSet::new(), strangers: BTreeSet::new() };
     for (index, line) in text.lines().enumerate() {
         reader.line(index + 1, line);
         told(index);
@@ -98,6 +99,10 @@ fn calls_of_interest(name: &str) -> bool {
 struct Reader {
     ledger: Ledger,
     begun: BTreeMap<u32, Begun>,
+    /// Whose call makes somebody who has not spoken yet.
+    makers: BTreeSet<u32>,
+    /// Who spoke when nobody was being made: they were there before.
+    strangers: BTreeSet<u32>,
 }
 
 impl Reader {
@@ -118,7 +123,7 @@ impl Reader {
         } else if let Some((name, more)) =
             rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"))
         {
-            match self.begun.remove(&tid).filter(|begun| begun.name == name) {
+            match self.take_begun(tid).filter(|begun| begun.name == name) {
                 Some(begun) => {
                     let args = format!("{}{more}", begun.args);
                     self.call(number, tid, name, &args, begun.child);
@@ -134,6 +139,11 @@ impl Reader {
                 Some(args) if name == "close" => self.close(tid, args),
                 Some(args) => {
                     let (name, args) = (name.to_owned(), args.trim_end().to_owned());
+                    if MAKERS.contains(&name.as_str()) {
+                        self.makers.insert(tid);
+                    } else {
+                        self.makers.remove(&tid);
+                    }
                     self.begun.insert(tid, Begun { name, args, child: None });
                 }
                 None => self.call(number, tid, name, args, None),
@@ -143,20 +153,24 @@ impl Reader {
         }
     }
 
+    fn take_begun(&mut self, tid: u32) -> Option<Begun> {
+        self.makers.remove(&tid);
+        self.begun.remove(&tid)
+    }
+
     /// A thread of which nobody has spoken yet is that which somebody is about to make.
     fn adopt(&mut self, tid: u32) {
-        if self.ledger.knows(tid) {
+        if self.ledger.knows(tid) || self.strangers.contains(&tid) {
             return;
         }
-        let maker = self
-            .begun
-            .iter_mut()
-            .find(|(_, begun)| begun.child.is_none() && MAKERS.contains(&begun.name.as_str()));
-        if let Some((maker, begun)) = maker {
-            begun.child = Some(tid);
-            let (maker, (is_thread, memory)) = (*maker, makes(&begun.name, &begun.args));
-            self.ledger.made(maker, tid, is_thread, memory);
-        }
+        let maker = self.makers.pop_first();
+        let Some((maker, begun)) = maker.and_then(|maker| Some((maker, self.begun.get_mut(&maker)?))) else {
+            self.strangers.insert(tid);
+            return;
+        };
+        begun.child = Some(tid);
+        let (is_thread, memory) = makes(&begun.name, &begun.args);
+        self.ledger.made(maker, tid, is_thread, memory);
     }
 
     /// `args` is what stands behind the bracket: arguments, and what it returned.
@@ -275,7 +289,8 @@ impl Reader {
     }
 
     fn ended(&mut self, tid: u32, said: &str) {
-        self.begun.remove(&tid);
+        self.take_begun(tid);
+        self.strangers.remove(&tid);
         if let Some(code) = said.strip_prefix("exited with ") {
             let code = code.split(' ').next().and_then(|code| code.parse().ok());
             self.ledger.ended(tid, code, None);
