@@ -179,17 +179,21 @@ impl Chrome {
         }
     }
 
-    /// One counter for what is mapped, one for what is resident, by kind.
+    /// One counter for what is mapped, one for what is resident, by kind; what nobody knows of is a kind, too.
     fn tell(&mut self, pid: u32, time_ns: u64, totals: Totals) -> Result<()> {
         let ts = micros(time_ns);
         self.put(&format!(
             "{{\"ph\":\"C\",\"name\":\"mapped (VSZ)\",\"ts\":{ts},\"pid\":{pid},\"args\":{{\"bytes\":{}}}}}",
             totals.mapped
         ))?;
+        // Once it was told, it is told when there are none of them any more, too.
+        let counted = self.counted.entry(pid).or_default();
+        let unknown = |totals: &Totals| totals.pages[PageState::Unknown as usize] > 0;
+        let tells_unknown = unknown(&totals) || counted.told.as_ref().is_some_and(|(_, told)| unknown(told));
         let kinds: Vec<String> = PageState::ALL
             .iter()
             .zip(totals.pages)
-            .filter(|(state, _)| state.is_resident())
+            .filter(|(state, _)| state.is_resident() || (tells_unknown && **state == PageState::Unknown))
             .map(|(state, pages)| {
                 format!("{}:{}", Value::from(state.label()), pages.saturating_mul(self.page_bytes))
             })

@@ -166,6 +166,17 @@ fn a_descriptor_is_a_file_only_while_it_is() {
     assert_eq!(saw, ["/a", third, third, "/b", "/memfd:m (deleted)", fourth, "/a", fourth, "/c"]);
 }
 
+/// What is not known is not told as nothing.
+#[test]
+fn counters_tell_what_nobody_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("a.json");
+    assert!(convert(&fixture("program.strace"), &to, &[]).status.success());
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(&to).unwrap()).unwrap();
+    let mut counters = file["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "C");
+    assert!(counters.any(|event| event["args"]["not recorded"].as_u64() >= Some(4096)));
+}
+
 #[test]
 fn what_perf_saw() {
     let (trace, said) = imported(&fixture("program.perf"));
