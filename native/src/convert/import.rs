@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path) -> Result<Store> {
             progress.set_position(u64::try_from(line).unwrap_or(u64::MAX));
         }
     };
-    let trace = if is_strace { strace::read(&text, &told) } else { perf::read(&text, &told) };
+    let trace = if is_strace { strace::read(&text, &told)? } else { perf::read(&text, &told) };
     progress.finish_and_clear();
     Ok(Store::from_trace(&trace))
 }

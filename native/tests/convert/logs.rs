@@ -236,6 +236,9 @@ fn lines_that_mean_nothing_are_counted_and_told() {
     }
     std::fs::write(&log, "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000000000\n").unwrap();
     assert!(fails(&convert(&log, &dir.path().join("a.pscope"), &[])).contains("-ttt"));
+    let mixed = ["1.0 brk(NULL) = 0x1000", "1.1 fork() = 8", "[pid     8] 1.2 brk(NULL) = 0x1000"];
+    std::fs::write(&log, mixed.join("\n")).unwrap();
+    assert!(fails(&convert(&log, &dir.path().join("a.pscope"), &[])).contains("-o FILE"));
     // By stdin, too.
     let mut by_stdin = Command::new(env!("CARGO_BIN_EXE_pagescope"));
     by_stdin.args(["convert", "-", "-"]).stdin(std::fs::File::open(fixture("program.perf")).unwrap());

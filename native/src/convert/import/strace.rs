@@ -2,6 +2,7 @@
 
 use super::ledger::{Ledger, Told};
 use super::symbols::{errno, value};
+use anyhow::{Result, bail};
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::ForkMemory;
 use pagescope_shared::trace::Trace;
@@ -72,8 +73,27 @@ struct Begun {
     child: Option<u32>,
 }
 
+/// Whether some lines say whose they are, as `[pid 12]`, and others do not: so strace writes to stderr, where it says so
+/// only while there are several.
+fn is_mixed(text: &str) -> bool {
+    let (mut bare, mut bracketed) = (false, false);
+    text.lines().any(|line| {
+        bracketed |= line.starts_with("[pid") && parse(line).is_some();
+        bare |= line.split_once(' ').is_some_and(|(time, _)| nanoseconds(time).is_some());
+        bare && bracketed
+    })
+}
+
 /// The whole log; `told` hears of every line.
-pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
+///
+/// # Errors
+/// When it cannot be told of all lines whose they are.
+pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Result<Trace> {
+    if is_mixed(text) {
+        bail!(
+            "only some lines of this log of strace say whose they are: record it with `strace -f -ttt -o FILE PROGRAM`"
+        );
+    }
     let mut ledger = Ledger::new("strace");
     ledger.tells_files = text.lines().filter_map(parse).any(|line| line.rest.starts_with("close("));
     let mut reader =
@@ -89,7 +109,7 @@ pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
             reader.ledger.unread(text.lines().count(), why);
         }
     }
-    reader.ledger.end()
+    Ok(reader.ledger.end())
 }
 
 fn calls_of_interest(name: &str) -> bool {
