@@ -199,6 +199,22 @@ fn what_perf_saw() {
     let state = |addr: u64| timeline.world().page_at(pid, Addr(addr)).map(|page| page.state);
     let states = [0x1_0000_0000, 0x1_0000_1000, 0x1_0000_2000].map(state);
     assert_eq!(states, [PageState::Private, PageState::ZeroPage, PageState::Untouched].map(Some));
+    // Without task_newtask, a thread is who says so later; without that, nobody knows.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.perf");
+    let log: Vec<_> = log.lines().filter(|line| !line.contains("task_newtask")).collect();
+    let log = log.join("\n");
+    for (log, threads) in [(log.replace(" 5985 [", " 5983/5985 ["), 1), (log, 0)] {
+        std::fs::write(&path, log).unwrap();
+        let (trace, _) = imported(&path);
+        let lost = of(&trace, |event| match &event.kind {
+            EventKind::Lost(lost) if lost.reason.contains("task_newtask") => Some(lost.count),
+            _ => None,
+        });
+        let kinds = self::kinds(&trace);
+        let made = [kinds.get("thread").copied().unwrap_or(0), kinds["fork"]];
+        assert_eq!((made, &lost[..]), ([threads, 2 - threads], &[2][..]));
+    }
     // Nanoseconds from microseconds, from the first line on.
     assert_eq!((trace.events[0].time_ns, trace.events[2].time_ns), (0, 12_000));
 }

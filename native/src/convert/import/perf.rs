@@ -5,7 +5,7 @@ use super::strace::nanoseconds;
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::{FaultAccess, ForkMemory};
 use pagescope_shared::trace::Trace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Flags of clone: see clone(2).
 const CLONE_VM: u64 = 0x100;
@@ -77,11 +77,22 @@ pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
     let mut ledger = Ledger::new("perf script");
     // Faults count only where their addresses are told.
     ledger.tells_faults = text.lines().filter_map(parse).any(|line| fault_of(&line).is_some());
-    let mut reader =
-        Reader { ledger, entered: BTreeMap::new(), flags: BTreeMap::new(), passed_over: 0, bare: 0 };
+    let mut reader = Reader {
+        ledger,
+        entered: BTreeMap::new(),
+        flags: BTreeMap::new(),
+        threads: threads(text),
+        untold: 0,
+        passed_over: 0,
+        bare: 0,
+    };
     for (index, line) in text.lines().enumerate() {
         reader.line(index + 1, line);
         told(index);
+    }
+    if reader.untold > 0 {
+        let why = "whether a thread or a process was made is not in the log: record task:task_newtask";
+        reader.ledger.lost(reader.untold, why);
     }
     if reader.passed_over > 0 {
         reader.ledger.lost(reader.passed_over, "page faults between samples: record them all with -c 1");
@@ -93,12 +104,30 @@ pub(super) fn read(text: &str, told: &dyn Fn(usize)) -> Trace {
     reader.ledger.end()
 }
 
+/// Without `task:task_newtask`, who is a thread is known of those only that say later whose they are.
+fn threads(text: &str) -> BTreeSet<u32> {
+    let mut threads = BTreeSet::new();
+    for line in text.lines().filter_map(parse) {
+        if line.event == "task:task_newtask" {
+            return BTreeSet::new();
+        }
+        if line.pid.is_some_and(|pid| pid != line.tid) {
+            threads.insert(line.tid);
+        }
+    }
+    threads
+}
+
 struct Reader {
     ledger: Ledger,
     /// Calls that have not returned yet: name and arguments.
     entered: BTreeMap<u32, (String, [u64; 6])>,
     /// What clone was told of a child.
     flags: BTreeMap<u32, u64>,
+    /// Who is a thread, where clone's flags are not told.
+    threads: BTreeSet<u32>,
+    /// Children of which the log does not say what clone was told.
+    untold: u64,
     /// Faults that a sample stands for, besides itself.
     passed_over: u64,
     /// Faults without an address.
@@ -209,7 +238,10 @@ impl Reader {
                 let Some(child) = decimal("child_pid") else {
                     return self.ledger.unread(number, "a fork without a child");
                 };
-                let flags = self.flags.remove(&child).unwrap_or(0);
+                let flags = self.flags.remove(&child).unwrap_or_else(|| {
+                    self.untold += 1;
+                    if self.threads.contains(&child) { CLONE_VM | CLONE_THREAD } else { 0 }
+                });
                 let memory = if flags & CLONE_VM > 0 { ForkMemory::Shared } else { ForkMemory::Copied };
                 self.ledger.made(line.tid, child, flags & CLONE_THREAD > 0, memory);
             }
