@@ -446,6 +446,7 @@ impl App {
         self.trace += 1;
         (self.process, self.hover, self.selection) = (None, None, None);
         (self.repeat, self.course) = (None, None);
+        self.talk.led = (None, None);
         self.forget_questions();
         (self.source, self.goal, self.goal_is_near) = (None, None, false);
         self.name = name.to_owned();

@@ -3,6 +3,7 @@
 pub mod scope;
 pub mod stops;
 
+use crate::app::StageView;
 use crate::author::{Author, MOST};
 use pagescope_shared::model::AddressSpace;
 use pagescope_shared::timeline::Timeline;
@@ -49,6 +50,8 @@ pub struct Talk {
     pub typed: usize,
     /// The stops of the trace, as far as it has been gone through.
     pub stops: Vec<Stop>,
+    /// The view and the process that stops have chosen, where that is not what the person had.
+    pub led: (Option<StageView>, Option<u32>),
     /// Changes with every change of them.
     pub revision: u64,
     /// What a stop and its neighbour are about, with the revision and the stop.

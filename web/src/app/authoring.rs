@@ -77,10 +77,11 @@ impl App {
         let position = self.position();
         let at = self.talk.stops.partition_point(|stop| stop.position < position);
         let Some(stop) = self.talk.stops.get(at).filter(|stop| stop.position == position) else { return };
-        if stop.addr.is_none() && stop.row.is_none() && stop.view.is_none() {
-            return;
+        if !stop.has_camera() {
+            return self.let_go();
         }
         let (addr, row, pid) = (stop.addr, stop.row, stop.pid);
+        let (stage, process, led) = (self.stage, self.process, self.talk.led);
         self.stage = StageView::ALL
             .iter()
             .find(|(name, _)| Some(*name) == stop.view.as_deref())
@@ -91,6 +92,10 @@ impl App {
         if let Some(pid) = pid.or_else(of_event).filter(is_there) {
             self.process = Some(pid);
         }
+        self.talk.led = (
+            Some(self.stage).filter(|now| *now != stage || led.0 == Some(*now)),
+            self.process.filter(|_| self.process != process || led.1 == self.process),
+        );
         match self.stage {
             StageView::Pages if addr.is_some() || row.is_some() => {
                 let zoom = row.map_or(super::loading::ZOOM, zoom_of);
@@ -104,6 +109,15 @@ impl App {
             }
             StageView::Pages => {}
         }
+    }
+
+    /// What the camera of a stop has chosen ends with it, unless the person has chosen otherwise since.
+    fn let_go(&mut self) {
+        let (stage, process) = std::mem::take(&mut self.talk.led);
+        if stage == Some(self.stage) {
+            self.stage = StageView::Pages;
+        }
+        self.process = self.process.filter(|_| self.process != process);
     }
 
     fn save_copy(&mut self) {

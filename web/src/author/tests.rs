@@ -157,9 +157,36 @@ fn the_talk_goes_by_the_list_and_the_camera_with_it() {
     }
     // The first one was put while the whole trace was in sight; A looks nowhere in particular; B at pages.
     let (time, pages) = (StageView::Time, StageView::Pages);
-    assert_eq!(way, [(6, time), (4, time), (10, pages), (20, pages), (20, pages)]);
+    assert_eq!(way, [(6, time), (4, pages), (10, pages), (20, pages), (20, pages)]);
     on(&mut app, "new", Msg::Go);
     assert_eq!((app.position(), app.stage), (6, time));
+    app.update(PageMsg::Stage(StageView::Walk));
+    on(&mut app, "A", Msg::Go);
+    assert_eq!((app.position(), app.stage), (4, StageView::Walk), "what the person has chosen since stays");
+}
+
+#[test]
+fn a_stop_without_a_camera_shows_pages_of_the_events_process() {
+    let mut app = open(include_bytes!("../../gallery/cow-fork.pscope"), Place::default());
+    app.update(PageMsg::End);
+    let end = app.position();
+    let child = app.timeline.as_ref().unwrap().world().processes().last().map(|(pid, _)| pid);
+    app.update(PageMsg::Process(child));
+    app.update(PageMsg::Stage(StageView::Time));
+    add(&mut app, end - 1, "child");
+    add(&mut app, end, "plain");
+    on(&mut app, "plain", Msg::LookAway);
+    app.update(PageMsg::Process(None));
+    app.update(PageMsg::Stage(StageView::Pages));
+    on(&mut app, "child", Msg::Go);
+    assert_eq!((app.stage, app.process), (StageView::Time, child));
+    on(&mut app, "plain", Msg::Go);
+    assert_eq!((app.position(), app.stage, app.process), (end, StageView::Pages, None));
+    // One's own choice is not the stop's.
+    app.update(PageMsg::Process(child));
+    on(&mut app, "child", Msg::Go);
+    on(&mut app, "plain", Msg::Go);
+    assert_eq!((app.stage, app.process), (StageView::Pages, child));
 }
 
 #[test]

@@ -47,6 +47,13 @@ pub struct Stop {
     pub place: u32,
 }
 
+impl Stop {
+    /// Whether it looks somewhere in particular.
+    pub fn has_camera(&self) -> bool {
+        self.addr.is_some() || self.row.is_some() || self.view.is_some()
+    }
+}
+
 /// The stops of a trace, each at another position, by position.
 ///
 /// `markers` are those to be stopped at, each with the position after its event, in any order, whose memory it is
