@@ -5,6 +5,7 @@ mod ledger;
 mod perf;
 mod strace;
 mod symbols;
+mod syntax;
 
 use crate::trace;
 use anyhow::{Context, Result, bail};
