@@ -110,9 +110,9 @@ pub fn state(app: &App) -> Option<State> {
     let timeline = app.timeline.as_ref()?;
     let all = &app.talk.stops;
     let (position, events) = (timeline.position(), timeline.end());
-    let here = stops::reached(all, position);
+    let here = app.talk.reached(position);
     // A talk may go back in time: its ends are those of its order.
-    let ends = |back| stops::beside(all, position, back).is_none();
+    let ends = |back| app.talk.beside(position, back).is_none();
     let (first, last) =
         if all.is_empty() { (position <= 1, position >= events) } else { (ends(true), ends(false)) };
     Some(State {

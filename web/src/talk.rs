@@ -50,6 +50,8 @@ pub struct Talk {
     pub typed: usize,
     /// The stops of the trace, as far as it has been gone through.
     pub stops: Vec<Stop>,
+    /// The stop that was gone to last: it tells those of one moment apart.
+    pub at: usize,
     /// The view and the process that stops have chosen, where that is not what the person had.
     pub led: (Option<StageView>, Option<u32>),
     /// Changes with every change of them.
@@ -64,6 +66,21 @@ impl Talk {
     /// Where the last stop in time is.
     pub fn last(&self) -> usize {
         self.stops.last().map_or(0, |stop| stop.position)
+    }
+
+    /// The stop whose words are shown at a position.
+    pub fn told(&self, position: usize) -> Option<usize> {
+        stops::told(&self.stops, position, self.at)
+    }
+
+    /// The stop that a position belongs to.
+    pub fn reached(&self, position: usize) -> Option<usize> {
+        stops::reached(&self.stops, position, self.at)
+    }
+
+    /// The stop after a position, or before it.
+    pub fn beside(&self, position: usize, back: bool) -> Option<usize> {
+        stops::beside(&self.stops, position, self.at, back)
     }
 
     /// Brings the stops in line with what is known of the trace.
@@ -96,7 +113,7 @@ impl Talk {
         {
             return self.scope_of(timeline, ahead);
         }
-        let reached = stops::reached(&self.stops, timeline.position())?;
+        let reached = self.reached(timeline.position())?;
         self.scope_of(timeline, reached)
     }
 

@@ -101,8 +101,8 @@ impl View {
     pub fn spoken_to_speaker(&self, app: &App) -> [String; 7] {
         let stops = &app.talk.stops;
         let position = app.position();
-        let now = stops::told(stops, position).and_then(|at| stops.get(at));
-        let next = stops::beside(stops, position, false);
+        let now = app.talk.told(position).and_then(|at| stops.get(at));
+        let next = app.talk.beside(position, false).and_then(|at| stops.get(at));
         let count = match self.stop {
             Some(at) => format!("{}{} / {}", self.who, stops::number(stops, at) + 1, stops.len()),
             None => app.name.clone(),
@@ -190,8 +190,8 @@ pub fn view(app: &App) -> View {
         None => clipped(&app.name, MAX_NAME),
     };
     let stops = &app.talk.stops;
-    view.stop = stops::reached(stops, timeline.position());
-    let told = stops::told(stops, timeline.position());
+    view.stop = app.talk.reached(timeline.position());
+    let told = app.talk.told(timeline.position());
     if let Some((i, stop)) = told.and_then(|i| Some((i, stops.get(i)?))) {
         let kind = if stops.iter().any(|stop| stop.is_step) { "Step" } else { "Marker" };
         view.told = true;

@@ -3,7 +3,6 @@
 use super::App;
 use crate::ask::{Guess, Msg, Open, make};
 use crate::player::Motion;
-use crate::talk::stops;
 
 impl App {
     pub(super) fn ask_msg(&mut self, msg: Msg) {
@@ -41,9 +40,8 @@ impl App {
         let Some(timeline) = self.timeline.as_ref().filter(|_| self.goal.is_none() && to > from) else {
             return false;
         };
-        let stops = &self.talk.stops;
-        let stop = stops.iter().position(|stop| stop.position == to);
-        let made = make::question(timeline, from, to, stop.and_then(|at| stops.get(at)));
+        let stop = self.next_stop().and_then(|at| self.talk.stops.get(at));
+        let made = make::question(timeline, from, to, stop);
         self.ask.open = made.map(|made| Open { made, from, to });
         let waits = self.ask.open.is_some();
         if waits {
@@ -54,18 +52,28 @@ impl App {
         waits
     }
 
+    /// Where somebody is, or will be soon.
+    fn heading(&self) -> usize {
+        match self.motion {
+            // Asked again while still on the way: the rest is skipped, and it goes on from there.
+            Motion::Towards(to) => to,
+            _ => self.position(),
+        }
+    }
+
+    /// The stop that the next step leads to.
+    pub(super) fn next_stop(&self) -> Option<usize> {
+        self.talk.beside(self.heading(), false)
+    }
+
     /// Where the next step leads.
     pub(super) fn next_target(&self) -> usize {
         let Some(timeline) = &self.timeline else { return 0 };
-        let at = match self.motion {
-            // Asked again while still on the way: the rest is skipped, and it goes on from there.
-            Motion::Towards(to) => to,
-            _ => timeline.position(),
-        };
+        let at = self.heading();
         if self.talk.stops.is_empty() {
             return at.saturating_add(1).min(timeline.end());
         }
-        let next = stops::beside(&self.talk.stops, at, false).map(|stop| stop.position);
+        let next = self.next_stop().and_then(|at| self.talk.stops.get(at)).map(|stop| stop.position);
         // Behind the last one is the end of the trace, where the talk goes on in time.
         next.unwrap_or(if at >= self.talk.last() && !self.talk.on { timeline.end() } else { at })
     }

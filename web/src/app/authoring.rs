@@ -35,13 +35,15 @@ impl App {
             Msg::Save => self.save_copy(),
             _ => {}
         }
-        if let Some(id) = self.author.update(msg, &here)
-            && let Some(position) = self.author.mark(id).map(|mark| mark.position)
-        {
-            self.lead();
-            self.jump(position);
+        if let Some(id) = self.author.update(msg, &here) {
             self.talk_follows();
-            self.arrive();
+            let markers = self.author.markers();
+            let Some(at) = markers.iter().position(|(mark, _)| mark.id == id) else { return };
+            let Some(position) = markers.get(at).map(|(mark, _)| mark.position) else { return };
+            // Those of one moment are stops in the same order.
+            let before = markers.iter().take(at).filter(|(mark, _)| mark.position == position).count();
+            let first = self.talk.stops.partition_point(|stop| stop.position < position);
+            self.go_to_stop(first + before);
         }
     }
 
@@ -75,8 +77,8 @@ impl App {
     /// The camera goes where the stop at this moment wants it, if there is one.
     pub(super) fn arrive(&mut self) {
         let position = self.position();
-        let at = self.talk.stops.partition_point(|stop| stop.position < position);
-        let Some(stop) = self.talk.stops.get(at).filter(|stop| stop.position == position) else { return };
+        let stop = self.talk.told(position).and_then(|at| self.talk.stops.get(at));
+        let Some(stop) = stop.filter(|stop| stop.position == position) else { return };
         if !stop.has_camera() {
             return self.let_go();
         }
@@ -112,7 +114,7 @@ impl App {
     }
 
     /// What the camera of a stop has chosen ends with it, unless the person has chosen otherwise since.
-    fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self) {
         let (stage, process) = std::mem::take(&mut self.talk.led);
         if stage == Some(self.stage) {
             self.stage = StageView::Pages;

@@ -2,7 +2,6 @@
 
 use super::App;
 use crate::player::{Course, Motion, brisk_pause_before, has_pauses, pause_before};
-use crate::talk::stops;
 use crate::time;
 use crate::time::scale::Place;
 use pagescope_shared::timeline::Timeline;
@@ -35,47 +34,59 @@ impl App {
     /// On to the next stop; or by an event, where there are no stops.
     pub(super) fn go_on(&mut self) {
         let Some(timeline) = &self.timeline else { return };
-        let begins = stops::reached(&self.talk.stops, timeline.position()).is_none();
+        let begins = self.talk.reached(timeline.position()).is_none();
         let at = match self.motion {
             Motion::Towards(to) => to,
             _ => timeline.position(),
         };
-        let target = self.next_target();
+        let (target, next) = (self.next_target(), self.next_stop());
         // To a marker one jumps: what lies before it is not its own.
-        let stops = &self.talk.stops;
-        let jumps =
-            stops::told(stops, target).and_then(|i| stops.get(i)).is_some_and(|stop| stop.from > at + 1);
-        self.lead();
+        let stop = next.and_then(|next| self.talk.stops.get(next));
+        let jumps = stop.is_some_and(|stop| stop.from > at + 1 || stop.position <= at);
+        let plain = stop.is_some_and(|stop| !stop.has_camera());
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
         self.waited = 0.0;
-        if self.reduced_motion || begins || jumps || target < at {
-            self.jump(target);
-        } else {
-            self.motion = Motion::Towards(target);
-            self.tick(0.0);
+        match next {
+            Some(next) if self.reduced_motion || begins || jumps => self.go_to_stop(next),
+            _ => {
+                self.lead();
+                if plain {
+                    self.let_go();
+                }
+                self.talk.at = next.unwrap_or(self.talk.at);
+                if self.reduced_motion || begins || target < at {
+                    self.jump(target);
+                } else {
+                    self.motion = Motion::Towards(target);
+                    self.tick(0.0);
+                }
+            }
         }
     }
 
     pub(super) fn previous_step(&mut self) {
         let Some(timeline) = &self.timeline else { return };
         let at = timeline.position();
-        let target = if self.talk.stops.is_empty() {
-            at.saturating_sub(1)
-        } else {
-            let before = stops::beside(&self.talk.stops, at, true).map(|stop| stop.position);
-            before.unwrap_or_else(|| self.first_position().min(at))
-        };
+        if let Some(before) = self.talk.beside(at, true) {
+            return self.go_to_stop(before);
+        }
+        let none = self.talk.stops.is_empty();
         self.lead();
-        self.jump(target);
+        self.jump(if none { at.saturating_sub(1) } else { self.first_position().min(at) });
     }
 
     /// To a stop of the talk, at once.
     pub(super) fn go_to_stop(&mut self, index: usize) {
         if let Some(position) = self.talk.stops.get(index).map(|stop| stop.position) {
+            self.talk.at = index;
             self.lead();
+            let stays = self.position() == position;
             self.jump(position);
+            if stays {
+                self.arrive();
+            }
         }
     }
 

@@ -166,6 +166,52 @@ fn the_talk_goes_by_the_list_and_the_camera_with_it() {
 }
 
 #[test]
+fn an_overview_and_a_close_up_of_one_moment_are_two_stops() {
+    for reduced in [true, false] {
+        let mut app = open(&text(&[(3, A), (15, B)]), Place::default());
+        app.update(PageMsg::ReducedMotion(reduced));
+        app.update(PageMsg::Stage(StageView::Time));
+        add(&mut app, 9, "overview");
+        app.update(PageMsg::Stage(StageView::Walk));
+        add(&mut app, 9, "close-up");
+        app.update(PageMsg::Home);
+        let told = |app: &App| {
+            let stop = app.talk.told(app.position()).and_then(|at| app.talk.stops.get(at));
+            (stop.map_or("", |stop| stop.title.as_str()).to_owned(), app.stage)
+        };
+        let way = |app: &mut App, msg: PageMsg| {
+            app.update(msg);
+            (0..100).for_each(|_| app.update(PageMsg::Tick(200.0)));
+            told(app)
+        };
+        let row = |title: &str, stage| (title.to_owned(), stage);
+        let (overview, close) = (row("overview", StageView::Time), row("close-up", StageView::Walk));
+        way(&mut app, PageMsg::NextStep);
+        assert_eq!(way(&mut app, PageMsg::NextStep), overview);
+        assert_eq!(way(&mut app, PageMsg::NextStep), close);
+        assert_eq!(way(&mut app, PageMsg::NextStep).0, "B");
+        assert_eq!(way(&mut app, PageMsg::PreviousStep), close);
+        assert_eq!(way(&mut app, PageMsg::PreviousStep), overview);
+        assert_eq!(way(&mut app, PageMsg::PreviousStep).0, "A");
+        for (title, expected) in [("close-up", &close), ("overview", &overview), ("close-up", &close)] {
+            let id = id(&app, title);
+            assert_eq!(way(&mut app, PageMsg::Author(Msg::Go(id))), *expected);
+        }
+        // The number of a stop, typed.
+        for (digit, expected) in [(2, &overview), (3, &close)] {
+            app.update(PageMsg::Talk(crate::talk::Msg::Digit(digit)));
+            assert_eq!(way(&mut app, PageMsg::Talk(crate::talk::Msg::Go)), *expected);
+        }
+        // Told the other way round.
+        on(&mut app, "close-up", |id| Msg::Move(id, -1));
+        way(&mut app, PageMsg::GoToStep(0));
+        assert_eq!(way(&mut app, PageMsg::NextStep), close);
+        assert_eq!(way(&mut app, PageMsg::NextStep), overview);
+        assert_eq!(way(&mut app, PageMsg::NextStep).0, "B");
+    }
+}
+
+#[test]
 fn a_stop_without_a_camera_shows_pages_of_the_events_process() {
     let mut app = open(include_bytes!("../../gallery/cow-fork.pscope"), Place::default());
     app.update(PageMsg::End);

@@ -54,10 +54,11 @@ impl Stop {
     }
 }
 
-/// The stops of a trace, each at another position, by position.
+/// The stops of a trace, by position.
 ///
 /// `markers` are those to be stopped at, each with the position after its event, in any order, whose memory it is
-/// about, and its place in the talk. One where a step ends takes its place: its words go first.
+/// about, and its place in the talk. The first one where a step ends takes its place: its words go first. Others of the
+/// same moment are stops of their own.
 pub fn stops<'a>(
     timeline: &Timeline,
     markers: impl Iterator<Item = (usize, &'a Marker, Option<u32>, u32)>,
@@ -67,9 +68,12 @@ pub fn stops<'a>(
         steps.chain(markers.map(|(at, marker, pid, place)| of_marker(marker, at, pid, place))).collect();
     // Of the same position the steps come first.
     all.sort_by_key(|stop| stop.position);
+    let mut taken = None;
     all.dedup_by(|later, stop| {
-        let same = later.position == stop.position;
+        let free = stop.is_step && taken != Some(stop.position);
+        let same = later.position == stop.position && (later.is_step || free);
         if same {
+            taken = Some(stop.position).filter(|_| !later.is_step);
             for (old, new) in [
                 (&mut stop.title, &mut later.title),
                 (&mut stop.text, &mut later.text),
@@ -131,17 +135,24 @@ fn of_marker(marker: &Marker, position: usize, pid: Option<u32>, place: u32) -> 
     }
 }
 
-/// The stop whose words are shown at a position.
-pub fn told(stops: &[Stop], position: usize) -> Option<usize> {
-    let first = stops.partition_point(|stop| stop.position < position);
-    let found = stops.get(first..)?.iter().position(|stop| stop.from <= position)?;
-    Some(first + found)
+/// Of several stops at one position, `at` if it is one of them.
+fn exactly(stops: &[Stop], position: usize, at: usize) -> Option<usize> {
+    stops.get(at).is_some_and(|stop| stop.position == position).then_some(at)
+}
+
+/// The stop whose words are shown at a position, `at` being the last one that was gone to.
+pub fn told(stops: &[Stop], position: usize, at: usize) -> Option<usize> {
+    exactly(stops, position, at).or_else(|| {
+        let first = stops.partition_point(|stop| stop.position < position);
+        let found = stops.get(first..)?.iter().position(|stop| stop.from <= position)?;
+        Some(first + found)
+    })
 }
 
 /// The stop that a position belongs to: the one whose words are shown, or the last one that was passed.
-pub fn reached(stops: &[Stop], position: usize) -> Option<usize> {
+pub fn reached(stops: &[Stop], position: usize, at: usize) -> Option<usize> {
     let passed = || stops.partition_point(|stop| stop.position <= position).checked_sub(1);
-    told(stops, position).or_else(passed)
+    told(stops, position, at).or_else(passed)
 }
 
 /// The stops in the order of the talk, by their numbers, where that is not their order in time.
@@ -168,26 +179,25 @@ pub fn at_place(stops: &[Stop], place: usize) -> usize {
     told_out_of_time(stops).and_then(|order| order.get(place).copied()).unwrap_or(place)
 }
 
-/// The next stop after a position, or the one before it.
-pub fn beside(stops: &[Stop], position: usize, back: bool) -> Option<&Stop> {
-    if let Some(order) = told_out_of_time(stops) {
-        let Some(at) = reached(stops, position) else {
-            return order.first().filter(|_| !back).and_then(|first| stops.get(*first));
+/// The next stop after a position, or the one before it; `at` is the last one that was gone to.
+pub fn beside(stops: &[Stop], position: usize, at: usize, back: bool) -> Option<usize> {
+    let beside = if let Some(order) = told_out_of_time(stops) {
+        let Some(at) = reached(stops, position, at) else {
+            return order.first().filter(|_| !back).copied();
         };
         let here = stops.get(at)?;
         // On the way to it, or from it, it is the one beside.
         if (here.position > position && !back) || (here.position < position && back) {
-            return Some(here);
+            return Some(at);
         }
         let place = order.iter().position(|i| *i == at)?;
-        let next = if back { place.checked_sub(1)? } else { place + 1 };
-        return stops.get(*order.get(next)?);
-    }
-    if back {
-        stops.iter().rev().find(|stop| stop.position < position)
+        *order.get(if back { place.checked_sub(1)? } else { place + 1 })?
     } else {
-        stops.iter().find(|stop| stop.position > position)
-    }
+        let first = stops.partition_point(|stop| stop.position < position);
+        let here = exactly(stops, position, at).or_else(|| exactly(stops, position, first));
+        if back { here.unwrap_or(first).checked_sub(1)? } else { here.map_or(first, |here| here + 1) }
+    };
+    (beside < stops.len()).then_some(beside)
 }
 
 /// Where a manual page is to be read: `mmap(2)` and the like; nothing that is written otherwise becomes an address.
@@ -248,8 +258,8 @@ mod tests {
                 stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
             let shape: Vec<_> = stops.iter().map(|s| (s.from, s.position, s.is_step)).collect();
             assert_eq!(shape, expected, "{words:?}");
-            let letters = |of: fn(&[Stop], usize) -> Option<usize>| -> String {
-                (0..13).map(|at| of(&stops, at).map_or("-".to_owned(), |i| i.to_string())).collect()
+            let letters = |of: fn(&[Stop], usize, usize) -> Option<usize>| -> String {
+                (0..13).map(|at| of(&stops, at, 99).map_or("-".to_owned(), |i| i.to_string())).collect()
             };
             assert_eq!(
                 (letters(told).as_str(), letters(reached).as_str()),
@@ -257,17 +267,47 @@ mod tests {
                 "{words:?}"
             );
             // Forwards and back each stop is met once.
-            let mut at = 0;
-            for stop in &stops {
-                at = beside(&stops, at, false).unwrap().position;
-                assert_eq!(at, stop.position);
-            }
-            assert_eq!(beside(&stops, at, false), None);
-            at = usize::MAX;
-            for stop in stops.iter().rev() {
-                at = beside(&stops, at, true).unwrap().position;
-                assert_eq!(at, stop.position);
-            }
+            let all: Vec<usize> = (0..stops.len()).collect();
+            assert_eq!(walk(&stops, 0, false), all);
+            assert_eq!(walk(&stops, usize::MAX, true), all.into_iter().rev().collect::<Vec<_>>());
+        }
+    }
+
+    /// The stops that are met from a position on.
+    fn walk(stops: &[Stop], mut position: usize, back: bool) -> Vec<usize> {
+        let mut at = usize::MAX;
+        let next = || {
+            at = beside(stops, position, at, back)?;
+            position = stops[at].position;
+            Some(at)
+        };
+        std::iter::from_fn(next).take(99).collect()
+    }
+
+    #[test]
+    fn markers_of_one_moment_are_stops_of_their_own() {
+        let timeline = timeline(&[(0, STEP), (5, STEP)]);
+        let named = |title: &str| Marker { title: title.to_owned(), ..Marker::default() };
+        let (wide, close, other) = (named("wide"), named("close"), named("other"));
+        // Where they stand and their places in the talk; the stops, and their way.
+        type Row<'a> = (&'a [(usize, &'a Marker, u32)], &'a str, &'a [usize]);
+        let rows: [Row<'_>; 3] = [
+            (&[(3, &wide, 0), (3, &close, 0)], "wide close a step a step", &[0, 1, 2, 3]),
+            // The first one where a step ends is told with it.
+            (&[(5, &wide, 0), (5, &close, 0), (5, &other, 0)], "wide close other a step", &[0, 1, 2, 3]),
+            // Told in another order than in time.
+            (&[(3, &other, 3), (5, &wide, 2), (5, &close, 1)], "other wide close a step", &[2, 3, 1, 0]),
+        ];
+        for (markers, titles, way) in rows {
+            let markers = markers.iter().map(|(at, marker, place)| (*at, *marker, None, *place));
+            let stops = stops(&timeline, markers);
+            let all: Vec<_> = stops.iter().map(|stop| stop.title.as_str()).collect();
+            assert_eq!(all.join(" "), titles);
+            assert_eq!(walk(&stops, 0, false), way, "{titles}");
+            let places: Vec<usize> = way.iter().map(|at| number(&stops, *at)).collect();
+            assert_eq!(places, [0, 1, 2, 3]);
+            let (last, back) = (way[3], way.iter().rev().skip(1).copied().collect::<Vec<_>>());
+            assert_eq!(beside(&stops, stops[last].position, last, true), Some(back[0]), "{titles}");
         }
     }
 
@@ -278,12 +318,8 @@ mod tests {
         let timeline = timeline(&[(2, &third), (4, &first), (6, STEP), (8, &second)]);
         let stops =
             stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
-        let along = |from: usize, back| {
-            let mut at = from;
-            std::iter::from_fn(|| {
-                beside(&stops, at, back).map(|stop| std::mem::replace(&mut at, stop.position)).map(|_| at)
-            })
-            .collect::<Vec<_>>()
+        let along = |from: usize, back| -> Vec<usize> {
+            walk(&stops, from, back).into_iter().map(|at| stops[at].position).collect()
         };
         // The step, which ends with the trace, is told with the marker before it in time.
         assert_eq!(along(0, false), [5, 9, 12, 3]);
