@@ -58,7 +58,7 @@ async fn what_stands_alone_needs_no_network() {
 
 /// The browser is closed before a failure is told.
 async fn end(browser: Browser, checks: impl AsyncFnOnce(&Browser) -> Outcome) {
-    let outcome = tokio::time::timeout(Duration::from_secs(200), checks(&browser)).await;
+    let outcome = tokio::time::timeout(Duration::from_secs(400), checks(&browser)).await;
     let log = browser.console_errors();
     browser.stop().await;
     outcome.expect("the browser checks take too long").expect("a command of the browser failed");
