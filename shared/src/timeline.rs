@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub struct Timeline {
     store: Store,
     steps: Vec<(usize, Arc<Step>)>,
-    markers: Vec<(usize, Arc<Marker>)>,
+    markers: Vec<Bookmark>,
     troubles: Troubles,
     ends: bool,
     keyframes: Keyframes,
@@ -49,8 +49,19 @@ pub struct Timeline {
     block: Option<(usize, Arc<Vec<Event>>)>,
 }
 
-/// So many markers are listed.
+/// So many markers are listed, and so many steps.
 const MARKERS: usize = 10_000;
+
+/// A marker of the trace, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// The position after its event.
+    pub position: usize,
+    /// When, in nanoseconds.
+    pub time_ns: u64,
+    /// What it says.
+    pub marker: Arc<Marker>,
+}
 
 /// What an event costs, in plain ones: some go by the mappings of a process, and by what was seen of it.
 fn cost(event: &Event, world: &World) -> usize {
@@ -140,7 +151,12 @@ impl Timeline {
         match &event.kind {
             EventKind::Step(step) => self.steps.push((at, Arc::new(step.as_ref().clone()))),
             EventKind::Marker(marker) if self.markers.len() < MARKERS => {
-                self.markers.push((at.saturating_add(1), Arc::new(marker.as_ref().clone())));
+                let marker = Arc::new(marker.as_ref().clone());
+                self.markers.push(Bookmark {
+                    position: at.saturating_add(1),
+                    time_ns: event.time_ns,
+                    marker,
+                });
             }
             _ => {}
         }
@@ -249,9 +265,9 @@ impl Timeline {
         self.steps.iter().map(|(at, step)| (*at, step.as_ref()))
     }
 
-    /// The bookmarks, at most 10,000: each with the position after its event.
-    pub fn markers(&self) -> impl ExactSizeIterator<Item = (usize, &Marker)> {
-        self.markers.iter().map(|(at, marker)| (*at, marker.as_ref()))
+    /// The bookmarks by position, at most 10,000, as far as the trace has been gone through.
+    pub fn markers(&self) -> &[Bookmark] {
+        &self.markers
     }
 
     /// The number, from 0, of the step that this moment belongs to.

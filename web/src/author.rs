@@ -13,7 +13,7 @@ use crate::format::clipped;
 use copy::Copy;
 use link::Linked;
 use pagescope_shared::event::Marker;
-use pagescope_shared::timeline::Timeline;
+use pagescope_shared::timeline::{Bookmark, Timeline};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -169,17 +169,16 @@ impl Author {
 
     /// Takes in the markers of the trace that have been found since, and those of an address.
     pub fn follow(&mut self, timeline: &Timeline) {
-        let marked = timeline.reach().markers();
         let known = self.base.len();
-        for ((position, marker), marked) in timeline.markers().zip(marked).take(MOST).skip(known) {
+        for Bookmark { position, time_ns, marker } in timeline.markers().iter().take(MOST).skip(known) {
             self.last_id += 1;
             let mark = Rc::new(Mark {
                 id: self.last_id,
-                position,
-                time_ns: marked.time_ns,
+                position: *position,
+                time_ns: *time_ns,
                 own: true,
                 pid: None,
-                marker: Marker { order: None, ..marker.clone() },
+                marker: Marker { order: None, ..Marker::clone(marker) },
             });
             let place = marker.place();
             put(&mut self.base, &mark, place);

@@ -92,7 +92,8 @@ impl Talk {
             let edited = edited
                 .iter()
                 .map(|(mark, order)| (mark.position, &mark.marker, mark.pid, order.unwrap_or(0)));
-            let others = timeline.markers().skip(MOST).map(|(at, marker)| (at, marker, None, marker.place()));
+            let others = timeline.markers().iter().skip(MOST);
+            let others = others.map(|of| (of.position, of.marker.as_ref(), None, of.marker.place()));
             self.stops = stops(timeline, edited.chain(others));
             self.revision += 1;
         }

@@ -116,7 +116,7 @@ pub struct Gap {
     pub end_ns: u64,
 }
 
-/// Something that was marked.
+/// A step of a lesson.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// The position after its event.
@@ -137,7 +137,6 @@ pub struct Reach {
     gaps: Vec<Gap>,
     /// Gaps that are shorter are not kept.
     least_gap: u64,
-    markers: Vec<Marked>,
     steps: Vec<Marked>,
     first_ns: Option<u64>,
     last_ns: u64,
@@ -152,7 +151,6 @@ impl Reach {
             recent: 0,
             gaps: Vec::new(),
             least_gap: 1,
-            markers: Vec::new(),
             steps: Vec::new(),
             first_ns: None,
             last_ns: 0,
@@ -166,10 +164,6 @@ impl Reach {
     /// The gaps of at least `least` nanoseconds, by time. Of a trace with very many of them only the longest are known.
     pub fn gaps(&self, least: u64) -> Vec<Gap> {
         self.gaps.iter().filter(|g| g.end_ns - g.start_ns >= least).copied().collect()
-    }
-    /// Bookmarks, by position.
-    pub fn markers(&self) -> &[Marked] {
-        &self.markers
     }
     /// Steps of a lesson, by position.
     pub fn steps(&self) -> &[Marked] {
@@ -217,8 +211,11 @@ impl Reach {
                     (child.program, child.mapped) = (program, mapped);
                 }
             }
-            EventKind::Marker(marker) => note(&mut self.markers, position, event.time_ns, &marker.title),
-            EventKind::Step(step) => note(&mut self.steps, position, event.time_ns, &step.title),
+            EventKind::Step(step) if self.steps.len() < MARKERS => self.steps.push(Marked {
+                position: position + 1,
+                time_ns: event.time_ns,
+                title: clipped(&step.title, 120).into(),
+            }),
             _ => {}
         }
     }
@@ -273,12 +270,6 @@ fn touch(touched: &mut Stretches, size: PageSize, addr: Addr) {
 
 fn program(path: &str) -> Arc<str> {
     clipped(file_name(path), 60).into()
-}
-
-fn note(list: &mut Vec<Marked>, position: usize, time_ns: u64, title: &str) {
-    if list.len() < MARKERS {
-        list.push(Marked { position: position + 1, time_ns, title: clipped(title, 120).into() });
-    }
 }
 
 #[cfg(test)]

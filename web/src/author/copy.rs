@@ -81,7 +81,7 @@ impl Copy {
             // The end stays the last event.
             new.push((mark.position.min(ends.unwrap_or(end)), event));
         }
-        let known = timeline.markers().nth(MOST).map_or(usize::MAX, |(position, _)| position - 1);
+        let known = timeline.markers().get(MOST).map_or(usize::MAX, |of| of.position - 1);
         let header = store.header();
         let packed = store.is_packed();
         let mut out = Vec::new();

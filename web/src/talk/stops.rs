@@ -254,8 +254,13 @@ mod tests {
         ];
         for (words, expected, told_at, reached_at) in rows {
             let timeline = timeline(words);
-            let stops =
-                stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
+            let stops = stops(
+                &timeline,
+                timeline
+                    .markers()
+                    .iter()
+                    .map(|of| (of.position, of.marker.as_ref(), None, of.marker.place())),
+            );
             let shape: Vec<_> = stops.iter().map(|s| (s.from, s.position, s.is_step)).collect();
             assert_eq!(shape, expected, "{words:?}");
             let letters = |of: fn(&[Stop], usize, usize) -> Option<usize>| -> String {
@@ -316,8 +321,10 @@ mod tests {
         let marker = |order| format!(r#""kind":"marker","title":"m","order":{order}"#);
         let (third, first, second) = (marker(3), marker(1), marker(2));
         let timeline = timeline(&[(2, &third), (4, &first), (6, STEP), (8, &second)]);
-        let stops =
-            stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
+        let stops = stops(
+            &timeline,
+            timeline.markers().iter().map(|of| (of.position, of.marker.as_ref(), None, of.marker.place())),
+        );
         let along = |from: usize, back| -> Vec<usize> {
             walk(&stops, from, back).into_iter().map(|at| stops[at].position).collect()
         };
@@ -354,8 +361,10 @@ mod tests {
     #[test]
     fn a_marker_where_a_step_ends_has_the_word() {
         let timeline = timeline(&[(0, STEP), (3, MARKER), (4, STEP)]);
-        let stops =
-            stops(&timeline, timeline.markers().map(|(at, marker)| (at, marker, None, marker.place())));
+        let stops = stops(
+            &timeline,
+            timeline.markers().iter().map(|of| (of.position, of.marker.as_ref(), None, of.marker.place())),
+        );
         let first = stops.first().unwrap();
         assert_eq!((first.title.as_str(), first.text.as_str(), first.line), ("a marker", "t", 3));
         assert_eq!(stops.len(), 2);
