@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::msg::Msg;
+use crate::number::whole;
 use crate::player::Motion;
 use crate::talk::stops;
 
@@ -41,12 +42,7 @@ impl Ask {
     /// # Errors
     /// One sentence that says what was not understood.
     pub fn parse(name: &str, number: impl Fn(&str) -> Option<f64>) -> Result<Self, &'static str> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to what is exact"
-        )]
-        let whole = |name: &str| number(name).filter(|n| !n.is_nan()).map(|n| n.clamp(0.0, 9.0e15) as u64);
+        let whole = |name: &str| number(name).filter(|n| !n.is_nan()).map(whole);
         let index = |name: &str| whole(name).map(|n| usize::try_from(n).unwrap_or(usize::MAX));
         Ok(Self::Do(match name {
             "next" => Act::Next,

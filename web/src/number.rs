@@ -25,6 +25,13 @@ pub fn pixels(text: &str) -> Option<f64> {
     decimal(text.trim().trim_end_matches("px"))
 }
 
+/// A whole number as JavaScript has it: rounded down, and no more than floats are exact for.
+pub fn whole(x: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what is exact")]
+    let n = x.clamp(0.0, 9.0e15) as u64;
+    n
+}
+
 /// 2^x; exact for whole x from -1022 to 1023.
 pub fn exp2(x: f64) -> f64 {
     let whole = x.floor().clamp(-1022.0, 1023.0);

@@ -79,16 +79,20 @@ impl Parent {
 
     /// What names no trace may be heard by anybody.
     fn say(&self, what: &str, more: &[(&str, JsValue)]) {
-        let message = Object::new();
-        let set = |name: &str, value: &JsValue| {
-            // An object that was just made takes everything.
-            let _ = Reflect::set(&message, &JsValue::from_str(name), value);
-        };
-        set(NAME, &JsValue::from_str(what));
-        more.iter().for_each(|(name, value)| set(name, value));
-        let origin = self.origin.borrow();
-        let _ = self.window.post_message(&message, origin.as_deref().unwrap_or("*"));
+        say(&self.window, self.origin.borrow().as_deref(), what, more);
     }
+}
+
+/// Sends a message to who has this origin, or to anybody.
+fn say(window: &Window, origin: Option<&str>, what: &str, more: &[(&str, JsValue)]) {
+    let message = Object::new();
+    let set = |name: &str, value: &JsValue| {
+        // An object that was just made takes everything.
+        let _ = Reflect::set(&message, &JsValue::from_str(name), value);
+    };
+    set(NAME, &JsValue::from_str(what));
+    more.iter().for_each(|(name, value)| set(name, value));
+    let _ = window.post_message(&message, origin.unwrap_or("*"));
 }
 
 impl Part for Embed {
@@ -147,8 +151,7 @@ pub(super) fn hands_on(event: &KeyboardEvent, command: Option<&Command>, documen
         ("altKey", event.alt_key().into()),
         ("metaKey", event.meta_key().into()),
     ];
-    let parent = Parent { window: above, origin: RefCell::default(), asks: Cell::default() };
-    parent.say("key", &key);
+    say(&above, None, "key", &key);
     true
 }
 

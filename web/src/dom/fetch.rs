@@ -153,13 +153,6 @@ pub(super) fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// A number of bytes as JavaScript has it.
-pub(super) fn whole(bytes: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what is exact")]
-    let bytes = bytes.clamp(0.0, 9.0e15) as u64;
-    bytes
-}
-
 /// What a browser says went wrong.
 pub(super) fn reason(error: &JsValue) -> String {
     let text = error.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));

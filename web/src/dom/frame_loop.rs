@@ -9,6 +9,7 @@ use super::document::BlockPanel;
 use super::elements::{Elements, Listener, by_id};
 use super::embed::Embed;
 use super::events::Events;
+use super::fetch::now as clock;
 use super::load::{Bar, Files, Loader};
 use super::opener::Opener;
 use super::overlay::Overlay;
@@ -227,9 +228,4 @@ impl Page {
             self.meter_element.set_text_content(Some(&self.meter.to_string()));
         }
     }
-}
-
-/// Milliseconds since the page was opened.
-fn clock() -> f64 {
-    window().ok().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
 }

@@ -9,6 +9,7 @@ use crate::address::Place;
 use crate::app::App;
 use crate::load::{self, EMBEDDED, END_BYTES, From, Progress, Wish, wants_parts};
 use crate::msg::Msg;
+use crate::number::whole;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
@@ -34,7 +35,7 @@ impl Files {
         let key = files.last().map_or(EMBEDDED, |(last, _)| *last) + 1;
         // The one that is shown, and the one that comes in its place.
         files.retain(|(old, _)| *old == EMBEDDED || old + 1 == key);
-        let (name, bytes) = (file.name(), fetch::whole(file.size()));
+        let (name, bytes) = (file.name(), whole(file.size()));
         files.push((key, file));
         queue.send(Msg::Load(load::Msg::Open {
             from: From::File { key, name, bytes },
@@ -47,7 +48,7 @@ impl Files {
     pub(super) fn embedded(&self, document: &Document) -> Option<From> {
         let element = document.get_element_by_id("embedded-trace")?;
         let file: File = js_sys::Reflect::get(&element, &"file".into()).ok()?.dyn_into().ok()?;
-        let (name, bytes) = (file.name(), fetch::whole(file.size()));
+        let (name, bytes) = (file.name(), whole(file.size()));
         self.0.borrow_mut().push((EMBEDDED, file));
         Some(From::File { key: EMBEDDED, name, bytes })
     }
@@ -116,7 +117,7 @@ impl Loader {
             if coming.len() >= PARTS {
                 return;
             }
-            let Some((id, range)) = app.next_part(fetch::whole(self.part), &coming) else { return };
+            let Some((id, range)) = app.next_part(whole(self.part), &coming) else { return };
             self.begin(id, from, Wish::Part(range));
         }
     }
@@ -206,7 +207,7 @@ impl Fetch {
     async fn first(&self) -> Result<(), String> {
         match &self.source {
             Source::File(file) => {
-                let len = fetch::whole(file.size());
+                let len = whole(file.size());
                 let bytes = fetch::slice(file, &(0..END_BYTES.min(len))).await?;
                 if wants_parts(len, &bytes) {
                     self.send(load::Msg::First { id: self.id, len, bytes });
@@ -246,7 +247,7 @@ impl Fetch {
                 self.pieces(answer.len(), answer.body()?).await
             }
             Source::File(file) => {
-                let len = fetch::whole(file.size());
+                let len = whole(file.size());
                 self.send(load::Msg::Whole(self.id, Some(len)));
                 let mut at = 0;
                 while at < len && !self.abort.is_aborted() {
