@@ -1,5 +1,6 @@
 //! Traces that were recorded: what is in them, and whether they are sound.
 
+pub(crate) mod call;
 mod check;
 mod dump;
 mod info;

@@ -49,6 +49,22 @@ pub fn clipped(text: &str, max: usize) -> String {
     }
 }
 
+/// As text or as an attribute's value in HTML and XML.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +89,11 @@ mod tests {
         for (n, expected) in [(0, "0"), (999, "999"), (4096, "4,096"), (1_048_576, "1,048,576")] {
             assert_eq!(grouped(n), expected);
         }
+    }
+
+    #[test]
+    fn nothing_escapes() {
+        assert_eq!(escaped("<a href=\"x\" y='z'>&"), "&lt;a href=&quot;x&quot; y=&#39;z&#39;&gt;&amp;");
     }
 
     #[test]

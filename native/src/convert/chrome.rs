@@ -4,6 +4,7 @@
 
 use super::Source;
 use crate::output::Output;
+use crate::trace::call::call;
 use anyhow::Result;
 use pagescope_shared::event::{Event, EventKind};
 use pagescope_shared::jsonl::event_line;
@@ -99,7 +100,7 @@ impl Chrome {
             EventKind::Thread(_) => ("thread".to_owned(), "process", "t"),
             EventKind::Access(_) => ("access".to_owned(), "access", "t"),
             EventKind::Other(name) => (name.as_ref().clone(), "other", "t"),
-            call => (call_name(call).to_owned(), "call", "t"),
+            kind => (call(kind).map_or(kind.name(), |(name, _)| name).to_owned(), "call", "t"),
         };
         let args = match &event.kind {
             // All of them would be longer than the rest of the file.
@@ -229,21 +230,4 @@ impl Chrome {
 /// Microseconds, as the format wants them, with the nanoseconds behind the point.
 fn micros(ns: u64) -> String {
     format!("{}.{:03}", ns / 1000, ns % 1000)
-}
-
-/// What the call is called by those who call it.
-fn call_name(kind: &EventKind) -> &str {
-    match kind {
-        EventKind::Map(map) if map.asked.flags.is_empty() => "shmat",
-        EventKind::Map(_) => "mmap",
-        EventKind::Unmap(_) => "munmap",
-        EventKind::Protect(_) => "mprotect",
-        EventKind::Remap(_) => "mremap",
-        EventKind::Break(_) => "brk",
-        EventKind::Advise(_) => "madvise",
-        EventKind::Lock(_) => "mlock",
-        EventKind::Unlock(_) => "munlock",
-        EventKind::Sync(_) => "msync",
-        other => other.name(),
-    }
 }

@@ -1,13 +1,13 @@
 //! One file that shows a trace without a server and without a network: the page, and the trace in it.
 
 use super::Source;
-use super::inline::{Document, escaped};
+use super::inline::Document;
 use crate::output::Output;
 use crate::page::Page;
 use anyhow::{Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pagescope_shared::format::size;
+use pagescope_shared::format::{escaped, size};
 use pagescope_shared::pscope::{Encoder, Options};
 use std::path::Path;
 

@@ -240,19 +240,8 @@ fn short(text: &str) -> String {
     }
 }
 
-/// Text in XML.
+/// Text in XML, which has no way to write control characters.
 pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // XML has no way to write these.
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    let has_none = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    crate::format::escaped(&text.replace(has_none, "\u{fffd}"))
 }

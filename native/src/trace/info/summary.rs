@@ -1,7 +1,8 @@
 //! What a trace amounts to, gathered event by event.
 
+use crate::trace::call::call;
 use pagescope_shared::addr::PageSize;
-use pagescope_shared::event::{Event, EventKind, FaultAccess, Lock, Unlock};
+use pagescope_shared::event::{Event, EventKind, FaultAccess};
 use pagescope_shared::header::Header;
 use pagescope_shared::model::Change;
 use pagescope_shared::store::Store;
@@ -249,25 +250,4 @@ fn add(to: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     } else if to.len() < MOST_NAMES {
         to.insert(name.to_owned(), count);
     }
-}
-
-/// The call that an event is about, and whether it failed.
-fn call(kind: &EventKind) -> Option<(&str, bool)> {
-    let name = match kind {
-        EventKind::Map(map) if map.asked.flags.is_empty() => "shmat",
-        EventKind::Map(_) => "mmap",
-        EventKind::Unmap(_) => "munmap",
-        EventKind::Protect(_) => "mprotect",
-        EventKind::Remap(_) => "mremap",
-        EventKind::Break(_) => "brk",
-        EventKind::Advise(_) => "madvise",
-        EventKind::Lock(Lock { range: None, .. }) => "mlockall",
-        EventKind::Lock(_) => "mlock",
-        EventKind::Unlock(Unlock { range: None, .. }) => "munlockall",
-        EventKind::Unlock(_) => "munlock",
-        EventKind::Sync(_) => "msync",
-        EventKind::Failed(failed) => return Some((&failed.call, true)),
-        _ => return None,
-    };
-    Some((name, false))
 }
