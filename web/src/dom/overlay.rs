@@ -6,6 +6,7 @@ use super::list::{LongList, RowView};
 use super::part::{Frame, Part};
 use crate::msg::Msg;
 use crate::overlay::{Item, Kind, Msg as OverlayMsg, help};
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, HtmlInputElement, KeyboardEvent};
@@ -18,6 +19,8 @@ pub(super) struct Overlay {
     help: HtmlElement,
     list: LongList,
     shown: Option<Kind>,
+    /// Whether it should be open.
+    wanted: Rc<Cell<bool>>,
     drawn: Option<(u64, usize, usize)>,
     marked: Option<(usize, usize)>,
     _listeners: Vec<Listener>,
@@ -33,8 +36,24 @@ impl Overlay {
             move || queue.send(Msg::Overlay(msg.clone()))
         };
         let close = send(OverlayMsg::Close);
+        let wanted = Rc::new(Cell::new(false));
         let listeners = vec![
-            Listener::new(&dialog, "close", move |_| close()),
+            // The page closes it, in the order in which keys are pressed; what the browser tells afterwards is late.
+            Listener::new(&dialog, "cancel", {
+                let close = send(OverlayMsg::Close);
+                move |event| {
+                    event.prevent_default();
+                    close();
+                }
+            }),
+            Listener::new(&dialog, "close", {
+                let wanted = Rc::clone(&wanted);
+                move |_| {
+                    if wanted.get() {
+                        close();
+                    }
+                }
+            }),
             Listener::new(&dialog, "click", {
                 // Beside it: on what lies behind.
                 let (of, close) = (dialog.clone(), send(OverlayMsg::Close));
@@ -91,6 +110,7 @@ impl Overlay {
             help: help_element,
             list,
             shown: None,
+            wanted,
             drawn: None,
             marked: None,
             _listeners: listeners,
@@ -127,6 +147,7 @@ impl Part for Overlay {
         let kind = app.overlay.as_ref().map(|open| open.kind);
         if kind != self.shown {
             self.shown = kind;
+            self.wanted.set(kind.is_some());
             match kind {
                 Some(kind) => {
                     if kind == Kind::Help {
