@@ -38,14 +38,6 @@ impl Overlay {
         let close = send(OverlayMsg::Close);
         let wanted = Rc::new(Cell::new(false));
         let listeners = vec![
-            // The page closes it, in the order in which keys are pressed; what the browser tells afterwards is late.
-            Listener::new(&dialog, "cancel", {
-                let close = send(OverlayMsg::Close);
-                move |event| {
-                    event.prevent_default();
-                    close();
-                }
-            }),
             Listener::new(&dialog, "close", {
                 let wanted = Rc::clone(&wanted);
                 move |_| {
@@ -77,6 +69,11 @@ impl Overlay {
                         "ArrowUp" => -1,
                         "PageDown" => 10,
                         "PageUp" => -10,
+                        // Closed here, in the order in which keys are pressed: what the browser tells of it is late.
+                        "Escape" => {
+                            event.prevent_default();
+                            return queue.send(Msg::Overlay(OverlayMsg::Close));
+                        }
                         "Enter" => {
                             // By the same way as a click.
                             let row = document.query_selector("#overlay-list [aria-selected=true]");
