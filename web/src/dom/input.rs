@@ -135,6 +135,11 @@ fn shown<T: Copy>(e: &Elements, name: &str, all: &[(&str, T)]) -> Option<T> {
 fn key(event: &web_sys::Event, queue: &Queue, e: &Rc<Elements>) {
     let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
     if e.document.query_selector("#overlay[open]").is_ok_and(|open| open.is_some()) {
+        // Wherever the focus is, and in the order in which keys are pressed: what the browser tells of its closing is late.
+        if event.key() == "Escape" {
+            event.prevent_default();
+            queue.send(Msg::Overlay(overlay::Msg::Close));
+        }
         return;
     }
     // AltGr is Ctrl and Alt on some systems: it makes signs.

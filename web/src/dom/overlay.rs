@@ -39,9 +39,10 @@ impl Overlay {
         let wanted = Rc::new(Cell::new(false));
         let listeners = vec![
             Listener::new(&dialog, "close", {
-                let wanted = Rc::clone(&wanted);
+                // Told late: by then it may be open again, for something else.
+                let (wanted, of) = (Rc::clone(&wanted), dialog.clone());
                 move |_| {
-                    if wanted.get() {
+                    if wanted.get() && !of.open() {
                         close();
                     }
                 }
@@ -69,11 +70,6 @@ impl Overlay {
                         "ArrowUp" => -1,
                         "PageDown" => 10,
                         "PageUp" => -10,
-                        // Closed here, in the order in which keys are pressed: what the browser tells of it is late.
-                        "Escape" => {
-                            event.prevent_default();
-                            return queue.send(Msg::Overlay(OverlayMsg::Close));
-                        }
                         "Enter" => {
                             // By the same way as a click.
                             let row = document.query_selector("#overlay-list [aria-selected=true]");
