@@ -8,7 +8,7 @@ use crate::paths;
 use crate::run::{self, cargo, command};
 use crate::wasm::TARGET;
 use anyhow::{Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,9 +17,13 @@ const FLAGS: [&str; 3] = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlo
 
 /// Whether the source is there, and the compiler of an age that knows the flags.
 pub(crate) fn is_ready() -> bool {
-    let Some(sysroot) = run::capture(command("rustc").args(["--print", "sysroot"])) else { return false };
-    let lock = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.lock");
-    lock.exists() && knows_flags()
+    library().is_some_and(|library| library.join("Cargo.lock").exists()) && knows_flags()
+}
+
+/// Where the source is, if it is.
+fn library() -> Option<PathBuf> {
+    let sysroot = run::capture(command("rustc").args(["--print", "sysroot"]))?;
+    Some(Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library"))
 }
 
 fn knows_flags() -> bool {
@@ -48,13 +52,16 @@ pub(crate) fn install(label: &str) -> Result<()> {
 
 /// Downloads the crates that the library itself is made of; whether they are all there now.
 pub(crate) fn fetch() -> Result<bool> {
-    let fetch = |args: &[&str]| -> Result<Command> {
+    let Some(manifest) = library().map(|library| library.join("Cargo.toml")) else { return Ok(false) };
+    // Of the library's own workspace: of ours, cargo fetches only what our crates name.
+    let fetch = |args: &[&str]| -> Command {
         let mut cmd = cargo();
-        apply(cmd.args(["fetch", "--locked", "--quiet"]).args(args))?;
-        Ok(cmd)
+        cmd.args(["fetch", "--locked", "--quiet", "--target", TARGET, "--manifest-path"]).arg(&manifest);
+        cmd.args(args).env("RUSTC_BOOTSTRAP", "1");
+        cmd
     };
     // Without a network they may be there already.
-    Ok(run::capture(&mut fetch(&["--offline"])?).is_some() || run::run(&mut fetch(&[])?).is_ok())
+    Ok(run::capture(&mut fetch(&["--offline"])).is_some() || run::run(&mut fetch(&[])).is_ok())
 }
 
 /// Prepares a command that compiles the page (with `--target`), and nothing else.
