@@ -235,10 +235,14 @@ fn frame(
         (Some(frame), true) if at.narrow => format!("frame {frame}"),
         (Some(frame), true) => format!("physical frame {frame}"),
         (None, true) if at.narrow => "a frame".to_owned(),
-        (None, true) => "a physical frame (number not recorded)".to_owned(),
+        (None, true) => "a physical frame".to_owned(),
         (_, false) => "physical memory".to_owned(),
     };
     scene.label(caption, "caption low", name);
+    if is && !at.narrow && stage.page.is_some_and(|p| p.frame.is_none()) {
+        let beyond = Rect { x, w: at.frame.right() - x, ..caption };
+        scene.label(beyond, "caption right", "number not recorded");
+    }
     let fill = |page: Option<Page>, on: bool| if on { fill_of(page) } else { Fill::Unmapped };
     scene.quads.push(Quad {
         rect: at.frame,

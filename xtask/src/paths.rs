@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// The top folder of the checkout.
 pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
+    // As cargo runs it: a checkout that was moved or copied with its target folder is not compiled anew.
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let xtask = PathBuf::from(xtask);
+    xtask.parent().unwrap_or(&xtask).to_owned()
 }
 
 /// The target folder, absolute, so that a command may run anywhere.
