@@ -20,7 +20,8 @@ impl Every {
     pub(super) fn tick(self, longest: Duration) -> Duration {
         match self {
             Self::Fixed(period) => period.clamp(Duration::from_millis(1), longest),
-            _ => longest,
+            Self::Adaptive => AT_FIRST.min(longest),
+            Self::Never => longest,
         }
     }
 }
@@ -64,7 +65,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration> {
 
 /// Looking costs one part of so many of the time, at most.
 const SHARE: u32 = 50;
-/// Not more often than this.
+/// The first time after this long; then twice as long each time, as much happens when a program begins;
+const AT_FIRST: Duration = Duration::from_millis(25);
+/// and once a while as long as this from then on.
 const AT_LEAST: Duration = Duration::from_millis(200);
 /// After so long the program is served again.
 const SLICE: Duration = Duration::from_millis(5);
@@ -77,6 +80,7 @@ const AT_ONCE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Schedule {
     every: Every,
+    begun: Instant,
     due: Instant,
     /// Those whose turn is still to come in this round.
     waiting: Vec<u32>,
@@ -91,9 +95,16 @@ impl Schedule {
         let now = Instant::now();
         let first = match every {
             Every::Fixed(period) => period.min(AT_LEAST),
-            _ => AT_LEAST,
+            _ => AT_FIRST,
         };
-        Self { every, due: now + first, waiting: Vec::new(), compare: now + AT_LEAST, paid_off: now }
+        Self {
+            every,
+            begun: now,
+            due: now + first,
+            waiting: Vec::new(),
+            compare: now + AT_LEAST,
+            paid_off: now,
+        }
     }
 
     /// Whether pages are looked at while the program runs.
@@ -126,9 +137,13 @@ impl Schedule {
         }
         self.due = match self.every {
             Every::Fixed(period) => begun + period,
-            _ => Instant::now() + AT_LEAST.max(begun.elapsed() * SHARE),
+            _ => Instant::now() + self.pause().max(begun.elapsed() * SHARE),
         };
         Ok(())
+    }
+
+    fn pause(&self) -> Duration {
+        self.begun.elapsed().clamp(AT_FIRST, AT_LEAST)
     }
 
     /// Whether pages are looked at before they go; then [`Self::looked_before`] is to be called.
@@ -172,6 +187,19 @@ mod tests {
         always.looked_before(begun - 10 * AT_ONCE);
         assert!(always.may_look_before());
         assert!(!Schedule::new(Every::Never).may_look_before());
+    }
+
+    #[test]
+    fn a_beginning_is_looked_at_more_closely() {
+        let mut schedule = Schedule::new(Every::Adaptive);
+        let pause = |schedule: &Schedule| schedule.due.saturating_duration_since(Instant::now());
+        assert!(pause(&schedule) <= AT_FIRST);
+        for (age, least) in [(0, AT_FIRST), (60, Duration::from_millis(60)), (5000, AT_LEAST)] {
+            schedule.begun = Instant::now() - Duration::from_millis(age);
+            schedule.turn([1].into_iter(), &mut |_| Ok(())).unwrap();
+            let pause = pause(&schedule);
+            assert!(pause <= AT_LEAST && pause + Duration::from_millis(5) > least, "{age} ms: {pause:?}");
+        }
     }
 
     #[test]

@@ -34,6 +34,11 @@ impl Calls {
 }
 
 impl Source {
+    /// Whether calls are told by the kernel, and do not stop the program.
+    pub(super) fn sees_calls(&self) -> bool {
+        matches!(self, Self::Calls(_))
+    }
+
     /// See `Rings::interrupt_when_full`.
     ///
     /// # Errors

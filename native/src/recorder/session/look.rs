@@ -1,6 +1,6 @@
 //! What the kernel says of mappings and pages, beside what the model says.
 
-use super::{Session, now_ns};
+use super::{Session, Stands, now_ns};
 use crate::proc::{mappings_of, mappings_with_flags, status};
 use crate::recorder::eyes::KERNEL_HALF;
 use crate::recorder::news::news;
@@ -9,12 +9,17 @@ use pagescope_shared::addr::Range;
 use pagescope_shared::event::{EventKind, Lost, Snapshot};
 use pagescope_shared::mapping::{Backing, Mapping};
 use pagescope_shared::model::AddressSpace;
+use std::collections::HashMap;
 
 /// How long it may take from a fault until its page is there.
 const IN_DOUBT_NS: u64 = 5_000_000;
 const UNSEEN: &str = "may not be looked into (its file may not be read, or it forbids it); root may";
 /// So many mappings are looked at before what was seen is written.
 const PART: usize = 2048;
+/// So many are looked at at once of a program that may change them meanwhile,
+const SOME: usize = 16;
+/// and so often at most once more.
+const MOST_TRIES: u32 = 16;
 
 impl Session {
     /// Writes a snapshot of all mappings, with the states of their pages. The process stands.
@@ -31,7 +36,7 @@ impl Session {
     }
 
     /// Looks at the pages in `within`, and tells what the model does not say already. All that the process did before is
-    /// written, and its mappings stay what they are meanwhile. Unless it `stands`, it may touch more of them.
+    /// written. Unless it `stands`, it may touch more of them; and where calls do not stop it, it may change its mappings.
     pub(in crate::recorder) fn look(
         &mut self,
         pid: u32,
@@ -39,9 +44,31 @@ impl Session {
         within: Range,
         stands: bool,
     ) -> Result<()> {
-        let Some(space) = self.world.space(pid) else { return Ok(()) };
-        let cut = |m: Mapping| Some(Mapping { range: m.range.intersection(within)?, ..m });
-        let mappings: Vec<Mapping> = space.mappings_in(within).filter_map(cut).collect();
+        // It seldom does that while a few mappings are looked at, always while all of them are.
+        let most = if stands || !self.source.sees_calls() { usize::MAX } else { SOME };
+        let mut left = Some(within);
+        let mut tries = 0;
+        while let Some(rest) = left {
+            let Some(space) = self.world.space(pid) else { return Ok(()) };
+            let cut = |m: Mapping| Some(Mapping { range: m.range.intersection(rest)?, ..m });
+            let mappings: Vec<Mapping> = space.mappings_in(rest).filter_map(cut).take(most).collect();
+            let Some(last) = mappings.last().map(|m| m.range.end()) else { return Ok(()) };
+            if self.look_at(pid, tid, &mappings, stands)? {
+                left = Range::new(last, rest.end()).ok().filter(|_| mappings.len() == most);
+                continue;
+            }
+            tries += 1;
+            if tries > MOST_TRIES || !self.source.sees_calls() || self.is_full() {
+                return Ok(());
+            }
+            self.settle(&HashMap::new(), Stands::Nobody, &mut |_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Looks at some mappings. Returns whether they were what the model says they are meanwhile; if not, nothing is known.
+    fn look_at(&mut self, pid: u32, tid: u32, mappings: &[Mapping], stands: bool) -> Result<bool> {
+        let Some(space) = self.world.space(pid) else { return Ok(true) };
         let now = now_ns();
         let since = now.saturating_sub(IN_DOUBT_NS).saturating_sub(self.started_ns);
         while self.recent.front().is_some_and(|fault| fault.0 < since) {
@@ -52,19 +79,18 @@ impl Session {
             !stands && self.recent.iter().any(|(_, whose, addr)| *whose == lender && range.contains(*addr))
         };
         if self.is_busy(pid) {
-            return Ok(());
+            return Ok(false);
         }
         let size = self.page_size;
-        let found = self.eyes.look(pid, &mappings, |observed| news(space, &observed, size, &doubtful));
-        // Where calls do not stop it, it may have changed its mappings meanwhile: then nothing is known.
+        let found = self.eyes.look(pid, mappings, |observed| news(space, &observed, size, &doubtful));
         self.drain();
         if self.is_busy(pid) {
-            return Ok(());
+            return Ok(false);
         }
         for observed in found {
             self.write(pid, tid, EventKind::Observed(Box::new(observed)), now)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a process may be changing its mappings, or has done so after what was written. (Those who stop at their
