@@ -104,7 +104,7 @@ fn capabilities(header: &Header) -> Vec<Line> {
         (
             Capability::Frames,
             "frame numbers",
-            "which physical memory stands behind a page; they need privilege",
+            "which physical memory stands behind a page; root can, of programs with --frames",
         ),
         (Capability::Contents, "bytes", "what was read and written; only lessons record it"),
     ];

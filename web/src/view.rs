@@ -296,19 +296,11 @@ pub(crate) fn subject_of(kind: &EventKind, size: PageSize) -> Option<(Addr, Rang
 /// What the picture cannot know, in one sentence.
 fn caveat(timeline: &Timeline) -> String {
     use pagescope_shared::header::Capability;
-    let header = timeline.header();
-    let mut missing = Vec::new();
-    for (capability, name) in
-        [(Capability::PageStates, "page states"), (Capability::Frames, "frame numbers (they need privilege)")]
-    {
-        if !header.capabilities.contains(&capability) {
-            missing.push(name);
-        }
-    }
     let lost = timeline.lost();
     let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("Not recorded: {}.", missing.join(", ")));
+    // Frame numbers are missed where one would stand: it says so itself.
+    if !timeline.header().capabilities.contains(&Capability::PageStates) {
+        parts.push("Page states were not recorded: they are inferred.".to_owned());
     }
     if lost > 0 {
         parts.push(format!("{} lost.", count(lost, "event was", "events were")));

@@ -82,12 +82,12 @@ fn rows_join_but_the_subject_and_the_bytes_stay() {
 #[test]
 fn what_is_missing_is_said() {
     assert_eq!(at(5).caveat, "");
-    let without = HELLO.replace("\"frames\"", "\"other\"");
+    let without = HELLO.replace("\"page-states\"", "\"other\"");
     let torn = &without[..without.len() - 30];
     let mut app = App::default();
     app.update(Msg::Loaded { name: "x".into(), bytes: Ok(torn.into()), autoplay: false });
     let caveat = view(&app).caveat;
-    assert!(caveat.contains("frame numbers") && caveat.contains("stopped before its end"), "{caveat}");
+    assert!(caveat.contains("are inferred") && caveat.contains("stopped before its end"), "{caveat}");
 }
 
 /// Every kind of event is told: on one line, as call and facts, and as a sentence.
