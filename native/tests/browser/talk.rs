@@ -92,6 +92,14 @@ pub(crate) async fn from_the_first_step_to_the_last(b: &Browser, served: &Served
     b.goto("about:blank").await?;
     b.switch(&speaker).await?;
     hidden(b, "speaker-state", false).await?;
+    // Who comes back is known, and so is a speaker's window that is loaded again.
+    b.switch(&talk).await?;
+    b.goto(&served.url("", "&talk=1")).await?;
+    b.switch(&speaker).await?;
+    hidden(b, "speaker-state", true).await?;
+    says(b, "speaker-title", STEPS[0].0).await?;
+    b.script("location.reload()", json!([])).await?;
+    says(b, "speaker-title", STEPS[0].0).await?;
     b.close_window().await?;
     b.switch(&talk).await
 }

@@ -1,21 +1,23 @@
 //! The speaker window: a second window of this page that shows what only the speaker reads. The two talk over a channel
-//! whose name nobody else knows: lists of strings, the first of which says what the others are.
+//! whose name nobody else knows: lists of strings, the first of which says what the others are. Either of them may be
+//! loaded again: the number of the channel is kept with the talk's tab, and stands in the speaker window's address.
+
+mod link;
+
+pub(super) use link::{Link, open};
 
 use super::elements::{Elements, Listener, by_id};
 use super::fetch::pause;
-use super::frame_loop::Queue;
-use super::part::{Frame, Part};
 use super::{theme, window};
 use crate::commands;
-use crate::msg::Msg;
+use crate::number::decimal;
 use crate::pages::level::whole;
-use crate::talk;
-use js_sys::{Array, Date};
-use std::cell::{Cell, RefCell};
+use js_sys::{Array, Date, Reflect};
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{BroadcastChannel, Document, Element, HtmlElement, KeyboardEvent, MessageEvent};
+use web_sys::{BroadcastChannel, Element, HtmlElement, KeyboardEvent, MessageEvent, Storage};
 
 /// What the speaker window may ask for.
 const MAY: [&str; 8] = ["next", "previous", "home", "end", "talk-black", "talk-code", "talk-go", "ask"];
@@ -23,6 +25,10 @@ const MAY: [&str; 8] = ["next", "previous", "home", "end", "talk-black", "talk-c
 const SHOWN: [&str; 7] = ["count", "title", "text", "note", "question", "next-title", "next-text"];
 /// What the page's address says in that window, before the channel's number.
 const FRAGMENT: &str = "#speaker=";
+/// The talk is asked whether it is there so often, in milliseconds.
+const BEAT_MS: i32 = 500;
+/// It is taken to be gone when so many of these questions have had no answer.
+const SILENT: u32 = 6;
 
 fn channel(id: &str) -> Result<BroadcastChannel, String> {
     BroadcastChannel::new(&format!("pagescope-talk-{id}"))
@@ -42,125 +48,53 @@ fn words(event: &web_sys::Event) -> Vec<String> {
     list.iter().take(SHOWN.len() + 1).map_while(|word| word.as_string()).collect()
 }
 
-/// Opens the window, or brings the open one to the front.
-pub(super) fn open(document: &Document, queue: &Queue) {
-    let app = document.get_element_by_id("app");
-    let known = app.as_ref().and_then(|app| app.get_attribute("data-speaker"));
-    let id = known.unwrap_or_else(|| {
-        let part = || format!("{:08x}", whole::<u32>(js_sys::Math::random() * 4_294_967_296.0));
-        part() + &part()
-    });
-    let page = window().ok().and_then(|w| w.location().href().ok()).unwrap_or_default();
-    let page = page.split('#').next().unwrap_or_default();
-    let opened = window().ok().and_then(|window| {
-        let (url, name) = (format!("{page}{FRAGMENT}{id}"), format!("pagescope-{id}"));
-        window.open_with_url_and_target_and_features(&url, &name, "popup,width=960,height=640").ok()?
-    });
-    match (opened, app) {
-        (Some(opened), Some(app)) => {
-            let _ = app.set_attribute("data-speaker", &id);
-            let _ = opened.focus();
-            queue.send(Msg::Redraw);
-        }
-        _ => queue.send(Msg::Talk(talk::Msg::Blocked)),
-    }
+/// What is kept as long as this tab or window is: it outlives the page. A browser may refuse to.
+fn kept() -> Option<Storage> {
+    window().ok()?.session_storage().ok()?
 }
 
-/// The talk's end of the channel.
-pub(super) struct Link {
-    app: HtmlElement,
-    queue: Queue,
-    channel: Rc<RefCell<Option<BroadcastChannel>>>,
-    /// Somebody has come who knows nothing yet.
-    asked: Rc<Cell<bool>>,
-    revision: u64,
-    sent: [String; 7],
-    message: Option<Listener>,
-    _leave: Listener,
-}
-
-impl Link {
-    pub(super) fn new(document: &Document, queue: &Queue) -> Result<Self, String> {
-        let channel = Rc::new(RefCell::new(None));
-        let of = Rc::clone(&channel);
-        let window = window()?;
-        let leave = Listener::new(&window, "pagehide", move |_| {
-            if let Some(channel) = &*of.borrow() {
-                send(channel, &["bye"]);
-            }
-        });
-        Ok(Self {
-            app: by_id(document, "app")?,
-            queue: queue.clone(),
-            channel,
-            asked: Rc::default(),
-            revision: 0,
-            sent: Default::default(),
-            message: None,
-            _leave: leave,
-        })
-    }
-
-    /// Takes up the channel when the window has been opened.
-    fn begin(&mut self) {
-        let Some(id) = self.app.get_attribute("data-speaker") else { return };
-        let Ok(channel) = channel(&id) else { return };
-        let (queue, asked) = (self.queue.clone(), Rc::clone(&self.asked));
-        self.message = Some(Listener::new(&channel, "message", move |event| {
-            let words = words(&event);
-            match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["hello"] => {
-                    asked.set(true);
-                    queue.send(Msg::Redraw);
-                }
-                ["run", id] if MAY.contains(id) => {
-                    commands::by_id(id)
-                        .into_iter()
-                        .for_each(|command| queue.send(Msg::Talk(talk::Msg::Asked(command.id))));
-                }
-                ["digit", digit] => {
-                    digit.parse().into_iter().for_each(|d| queue.send(Msg::Talk(talk::Msg::Digit(d))));
-                }
-                _ => {}
-            }
-        }));
-        self.asked.set(true);
-        *self.channel.borrow_mut() = Some(channel);
-    }
-}
-
-impl Part for Link {
-    fn show(&mut self, frame: &Frame<'_>) {
-        if self.message.is_none() {
-            self.begin();
-        }
-        let (asked, channel) = (self.asked.take(), self.channel.borrow());
-        let Some(channel) = channel.as_ref().filter(|_| asked || self.revision != frame.app.revision) else {
-            return;
-        };
-        self.revision = frame.app.revision;
-        let said = frame.view.spoken_to_speaker(frame.app);
-        if asked || said != self.sent {
-            let list: Vec<&str> = std::iter::once("show").chain(said.iter().map(String::as_str)).collect();
-            send(channel, &list);
-            self.sent = said;
-        }
-    }
+fn is_id(id: &str) -> bool {
+    id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The number of the channel, when this is the speaker's window.
 pub(super) fn asked_for() -> Option<String> {
     let hash = window().ok()?.location().hash().ok()?;
     let id = hash.strip_prefix(FRAGMENT)?;
-    (id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
+    is_id(id).then(|| id.to_owned())
 }
 
 /// The time that passes: what had passed when it was stopped, and since when it runs, in milliseconds.
-type Watch = Rc<Cell<(f64, Option<f64>)>>;
+#[derive(Clone)]
+struct Watch(Rc<Cell<(f64, Option<f64>)>>);
 
-fn passed(watch: &Watch) -> f64 {
-    let (before, since) = watch.get();
-    before + since.map_or(0.0, |since| Date::now() - since)
+impl Watch {
+    const KEY: &str = "pagescope-watch";
+
+    /// As it was before this window was loaded again.
+    fn restore() -> Self {
+        let text = kept().and_then(|kept| kept.get_item(Self::KEY).ok()?).unwrap_or_default();
+        let mut numbers = text.split(' ').map(decimal);
+        let before = numbers.next().flatten().unwrap_or(0.0).max(0.0);
+        Self(Rc::new(Cell::new((before, numbers.next().flatten()))))
+    }
+
+    fn set(&self, before: f64, runs: bool) {
+        self.0.set((before, runs.then(Date::now)));
+        if let Some(kept) = kept() {
+            let since = self.0.get().1.map_or(String::new(), |since| format!(" {since:.0}"));
+            let _ = kept.set_item(Self::KEY, &format!("{before:.0}{since}"));
+        }
+    }
+
+    fn runs(&self) -> bool {
+        self.0.get().1.is_some()
+    }
+
+    fn passed(&self) -> f64 {
+        let (before, since) = self.0.get();
+        before + since.map_or(0.0, |since| (Date::now() - since).max(0.0))
+    }
 }
 
 /// Makes this window the speaker's. It lives as long as its clock.
@@ -175,21 +109,32 @@ pub(super) fn start(e: &Elements, id: &str) -> Result<(), String> {
     let channel = channel(id)?;
     let state = by_name("state")?;
     let shown = SHOWN.iter().map(|name| by_name(name)).collect::<Result<Vec<_>, _>>()?;
-    let watch = Watch::default();
+    let watch = Watch::restore();
+    // How often the talk was asked since it was heard last.
+    let silent = Rc::new(Cell::new(0));
     let mut listeners = vec![Listener::new(&channel, "message", {
-        let state = state.clone();
+        let (root, state, silent) = (root.clone(), state.clone(), Rc::clone(&silent));
         move |event| {
             let words = words(&event);
             let mut words = words.iter();
-            match words.next().map(String::as_str) {
+            let said = words.next().map(String::as_str);
+            match said {
                 Some("show") => {
-                    state.set_hidden(true);
                     for (element, text) in shown.iter().zip(words) {
                         element.set_text_content(Some(text));
                     }
                 }
-                Some("bye") => gone(&state),
-                _ => {}
+                Some("here" | "hidden") => {}
+                Some("bye") => silent.set(SILENT),
+                _ => return,
+            }
+            match said {
+                Some("bye") => tell(&root, &state, &gone()),
+                Some("hidden") => tell(&root, &state, HIDDEN),
+                _ => tell(&root, &state, ""),
+            }
+            if said != Some("bye") {
+                silent.set(0);
             }
         }
     })];
@@ -224,14 +169,12 @@ pub(super) fn start(e: &Elements, id: &str) -> Result<(), String> {
             if let Some(id) = button.get_attribute("data-command") {
                 return send(&channel, &["run", &id]);
             }
-            match (button.get_attribute("data-own").as_deref(), watch.get().1) {
-                (Some("run"), None) => watch.set((passed(&watch), Some(Date::now()))),
-                (Some("run"), Some(_)) => watch.set((passed(&watch), None)),
-                (Some("reset"), since) => watch.set((0.0, since.map(|_| Date::now()))),
+            match button.get_attribute("data-own").as_deref() {
+                Some("run") => watch.set(watch.passed(), !watch.runs()),
+                Some("reset") => watch.set(0.0, watch.runs()),
                 _ => return,
             }
-            run.set_text_content(Some(if watch.get().1.is_some() { "Pause" } else { "Start" }));
-            elapsed.set_text_content(Some(&time(passed(&watch))));
+            show_watch(&watch, &elapsed, &run);
         }
     }));
     send(&channel, &["hello"]);
@@ -239,24 +182,56 @@ pub(super) fn start(e: &Elements, id: &str) -> Result<(), String> {
         // Listeners go with it.
         let _listeners = listeners;
         loop {
-            elapsed.set_text_content(Some(&time(passed(&watch))));
+            show_watch(&watch, &elapsed, &run);
             let now = Date::new_0();
             clock.set_text_content(Some(&format!("{}:{:02}", now.get_hours(), now.get_minutes())));
-            let opener = window.opener().ok().and_then(|o| o.dyn_into::<web_sys::Window>().ok());
-            if opener.is_some_and(|opener| opener.closed().unwrap_or(false)) {
-                gone(&state);
+            send(&channel, &["ping"]);
+            silent.set((silent.get() + 1).min(SILENT));
+            if silent.get() == SILENT || (silent.get() > 1 && is_closed()) {
+                tell(&root, &state, &gone());
             }
-            pause(500).await;
+            pause(BEAT_MS).await;
         }
     });
     Ok(())
 }
 
-fn gone(state: &HtmlElement) {
-    state.set_text_content(Some(
-        "The talk's window is closed or shows something else. Press S there for a new speaker window.",
-    ));
-    state.set_hidden(false);
+fn show_watch(watch: &Watch, elapsed: &HtmlElement, run: &HtmlElement) {
+    elapsed.set_text_content(Some(&time(watch.passed())));
+    let text = if watch.runs() { "Pause" } else { "Start" };
+    if run.text_content().as_deref() != Some(text) {
+        run.set_text_content(Some(text));
+    }
+}
+
+const HIDDEN: &str =
+    "The talk's window is hidden: it moves as soon as it can be seen. Put it where nothing covers it.";
+
+/// Whether the window that opened this one is closed.
+fn is_closed() -> bool {
+    let opener = window().ok().and_then(|window| window.opener().ok()).filter(JsValue::is_truthy);
+    // Some browsers forget it. And it is of another page: `instanceof Window` says no.
+    opener.is_none_or(|opener| Reflect::get(&opener, &"closed".into()).is_ok_and(|closed| closed.is_truthy()))
+}
+
+/// Why nothing is heard of the talk.
+fn gone() -> String {
+    let why = match is_closed() {
+        true => "The talk's window is closed.",
+        false => "The talk's page does not answer: it was left, or is being loaded.",
+    };
+    format!(
+        "{why} When it is opened again in its tab, this window goes on; in another tab, press S for a new one."
+    )
+}
+
+/// Says what is wrong, over words that may be of the past; or nothing.
+fn tell(root: &HtmlElement, state: &HtmlElement, text: &str) {
+    if state.hidden() != text.is_empty() || state.text_content().as_deref() != Some(text) {
+        state.set_text_content(Some(text));
+        state.set_hidden(text.is_empty());
+        let _ = root.class_list().toggle_with_force("stands", !text.is_empty());
+    }
 }
 
 /// `4:05`, `1:00:00`.
