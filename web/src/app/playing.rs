@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::player::{Course, Motion, brisk_pause_before, has_pauses, pause_before};
+use crate::talk::stops::Stop;
 use crate::time;
 use crate::time::scale::Place;
 use pagescope_shared::timeline::Timeline;
@@ -99,17 +100,20 @@ impl App {
         }
     }
 
-    /// To the nearest bookmark, if there is one.
+    /// To the nearest marker in time, if there is one; those of one moment are gone to one after the other.
     pub(super) fn go_to_marker(&mut self, back: bool) {
-        let (markers, here) = (self.author.marks().map(|mark| mark.position), self.position());
+        let here = self.position();
+        // Where there is a marker here, its words or those of its neighbours are shown.
+        let now = (here, self.talk.told(here).unwrap_or(0));
+        let mut markers = self.talk.stops.iter().enumerate().filter(|(_, stop)| stop.is_marker);
+        let place = |(i, stop): &(usize, &Stop)| (stop.position, *i);
         let found = if back {
-            markers.filter(|position| *position < here).max()
+            markers.rfind(|marker| place(marker) < now)
         } else {
-            markers.filter(|position| *position > here).min()
+            markers.find(|marker| place(marker) > now)
         };
-        if let Some(position) = found {
-            self.lead();
-            self.jump(position);
+        if let Some((at, _)) = found {
+            self.go_to_stop(at);
         }
     }
 

@@ -212,6 +212,33 @@ fn an_overview_and_a_close_up_of_one_moment_are_two_stops() {
 }
 
 #[test]
+fn every_marker_of_a_moment_is_gone_to() {
+    let mut app = open(&text(&[(3, A), (15, B)]), Place::default());
+    for title in ["one", "two", "three"] {
+        add(&mut app, 9, title);
+    }
+    app.update(PageMsg::Home);
+    let way = |app: &mut App, msg: fn() -> PageMsg| -> String {
+        let next = |_| {
+            app.update(msg());
+            let stop = app.talk.told(app.position()).and_then(|at| app.talk.stops.get(at));
+            stop.map_or("-", |stop| stop.title.as_str()).to_owned()
+        };
+        (0..6).map(next).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(way(&mut app, || PageMsg::NextMarker), "A one two three B B");
+    assert_eq!(way(&mut app, || PageMsg::PreviousMarker), "three two one A A A");
+    // From between, and from their moment.
+    for (from, forwards) in [(8, "one two three B B B"), (9, "two three B B B B")] {
+        app.update(PageMsg::Home);
+        app.update(PageMsg::Seek(from));
+        assert_eq!(way(&mut app, || PageMsg::NextMarker), forwards);
+    }
+    app.update(PageMsg::Seek(10));
+    assert_eq!(way(&mut app, || PageMsg::PreviousMarker), "three two one A A A");
+}
+
+#[test]
 fn a_stop_without_a_camera_shows_pages_of_the_events_process() {
     let mut app = open(include_bytes!("../../gallery/cow-fork.pscope"), Place::default());
     app.update(PageMsg::End);

@@ -23,6 +23,8 @@ pub struct Stop {
     pub position: usize,
     /// Whether it is a step of the lesson; else it is somebody's marker.
     pub is_step: bool,
+    /// Whether there is a marker: also one that has taken the place of a step's end.
+    pub is_marker: bool,
     /// A few words.
     pub title: String,
     /// What the audience reads.
@@ -83,6 +85,7 @@ pub fn stops<'a>(
                     *old = std::mem::take(new);
                 }
             }
+            stop.is_marker |= later.is_marker;
             stop.addr = later.addr.or(stop.addr);
             (stop.row, stop.view, stop.pid) = (later.row, later.view.take(), later.pid);
             stop.place = later.place;
@@ -123,6 +126,7 @@ fn of_marker(marker: &Marker, position: usize, pid: Option<u32>, place: u32) -> 
     Stop {
         from: position,
         position,
+        is_marker: true,
         title: clipped(&marker.title, MAX_TITLE),
         text: clipped(&marker.text, MAX_TEXT),
         note: clipped(&marker.note, MAX_TEXT),
