@@ -7,6 +7,7 @@ use crate::panel::{Block, Go, Line};
 use crate::tally::Stretch;
 use pagescope_shared::header::{Capability, Header};
 use pagescope_shared::timeline::{Timeline, Trouble};
+use std::collections::BTreeSet;
 
 /// So many places and problems are listed.
 const LISTED: usize = 100;
@@ -28,6 +29,7 @@ pub fn blocks(app: &App) -> Vec<Block> {
     all.push(Block::Title(clipped(&app.name, 120)));
     warnings(&mut all, timeline);
     all.push(Block::Facts(facts(timeline, header)));
+    talk(&mut all, timeline);
     all.push(Block::Heading("What was recorded"));
     all.push(Block::Table { head: &["", "", ""], rows: capabilities(header), more: String::new() });
     problems(&mut all, timeline);
@@ -68,6 +70,29 @@ fn facts(timeline: &Timeline, header: &Header) -> Vec<(&'static str, String)> {
     facts.push(("size", size(number(timeline.store().encoded_bytes()))));
     facts.push(("format", format!("version {}", header.version)));
     facts
+}
+
+/// Which words in it are not the recorder's.
+fn talk(all: &mut Vec<Block>, timeline: &Timeline) {
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let markers = timeline.markers();
+    let told: BTreeSet<u32> = markers.iter().filter_map(|of| of.marker.step).collect();
+    if markers.is_empty() {
+        return;
+    }
+    let markers = count(number(markers.len()), "marker", "markers");
+    let steps = number(timeline.steps().len());
+    let text = if told.is_empty() || steps == 0 {
+        format!("Somebody has put {markers} into it. All else is as it was recorded.")
+    } else {
+        let told = number(told.iter().filter(|step| (1..=steps).contains(&u64::from(**step))).count());
+        format!(
+            "Somebody has put {markers} into it: they are the talk, and tell {} of the {} in their own words. All else is as it was recorded, the steps too.",
+            grouped(told),
+            count(steps, "step", "steps")
+        )
+    };
+    all.push(Block::Note(text));
 }
 
 fn warnings(all: &mut Vec<Block>, timeline: &Timeline) {

@@ -12,13 +12,14 @@ pub use words::{Row, Words, words};
 use crate::format::clipped;
 use copy::Copy;
 use link::Linked;
-use pagescope_shared::event::Marker;
+use pagescope_shared::event::{Marker, Step};
 use pagescope_shared::timeline::{Bookmark, Timeline};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// So many markers can be edited; those behind them in a trace stay as they are.
 pub const MOST: usize = 1000;
+const FULL: &str = "A talk has a thousand markers at most.";
 /// So many edits can be undone.
 const UNDONE: usize = 200;
 
@@ -37,6 +38,8 @@ pub enum Msg {
     Move(u32, isize),
     /// It is no more.
     Delete(u32),
+    /// The lesson's steps become markers that tell them, those that are left out.
+    TakeSteps,
     /// It looks where one looks now.
     Look(u32),
     /// It looks nowhere in particular.
@@ -72,6 +75,10 @@ pub struct Author {
     /// The marker that is edited.
     pub open: Option<u32>,
     last_id: u32,
+    /// The words of the lesson's steps.
+    steps: Vec<[String; 3]>,
+    /// The trace has been gone through: there are no others.
+    whole: bool,
     /// Of an address, on its way.
     linked: Option<Linked>,
     /// The trace's markers that are not in the list of an address are none of the talk.
@@ -115,6 +122,17 @@ impl Author {
         all
     }
 
+    /// Whether the markers tell the lesson's steps, or leave them out.
+    pub fn tells_steps(&self) -> bool {
+        self.list.iter().any(|mark| mark.marker.step.is_some())
+    }
+
+    /// The numbers, from 1, of the steps that none of them tells.
+    pub fn steps_left(&self) -> impl Iterator<Item = u32> {
+        let is_told = |step: u32| self.list.iter().any(|mark| mark.marker.step == Some(step));
+        (1..).take(self.steps.len()).filter(move |step| !is_told(*step))
+    }
+
     /// Whether the talk is another one than the trace's.
     pub fn is_edited(&self) -> bool {
         self.list != self.base
@@ -141,7 +159,8 @@ impl Author {
             return;
         }
         let is_base = |mark: &Rc<Mark>| self.base.iter().any(|base| base.id == mark.id && base == mark);
-        let text = self.is_edited().then(|| link::encode(&self.list, |mark| !is_base(mark)));
+        let encode = || link::encode(&self.list, &self.steps, |mark| !is_base(mark));
+        let text = self.is_edited().then(encode);
         self.too_long = text.as_ref().is_some_and(|text| text.len() > link::MOST_LETTERS);
         self.text = text.filter(|_| !self.too_long);
         if let Some(text) = &self.text {
@@ -169,6 +188,14 @@ impl Author {
 
     /// Takes in the markers of the trace that have been found since, and those of an address.
     pub fn follow(&mut self, timeline: &Timeline) {
+        let words = |step: &Step| [&step.title, &step.text, &step.note].map(Clone::clone);
+        let steps = timeline.steps().take(MOST).skip(self.steps.len());
+        let (before, whole) = (self.steps.len(), timeline.explored() == timeline.end());
+        self.steps.extend(steps.map(|(_, step)| words(step)));
+        if self.steps.len() > before || (whole && !self.whole) {
+            self.link_goes_on();
+        }
+        self.whole = whole;
         let known = self.base.len();
         for Bookmark { position, time_ns, marker } in timeline.markers().iter().take(MOST).skip(known) {
             self.last_id += 1;
@@ -235,7 +262,7 @@ impl Author {
                 let after = self.future.pop();
                 self.turn(after, |author, list| author.past.push_back(list));
             }
-            Msg::Save => {}
+            Msg::TakeSteps | Msg::Save => {}
             Msg::Saved => {
                 // As it was when the copy was begun: what was done since is not in it.
                 if let Some(copy) = self.copy.take() {
@@ -308,9 +335,36 @@ impl Author {
         self.writes = Some((id, field));
     }
 
+    /// Steps become markers, each with its number, at the moments where they end.
+    pub fn take_steps(&mut self, ends: &[(u32, Here)]) {
+        if self.list.len() + ends.len() > MOST {
+            self.said = Some(FULL);
+            return;
+        }
+        let new = ends.iter().filter_map(|(step, here)| {
+            let [title, text, note] = self.steps.get(usize::try_from(*step).ok()?.checked_sub(1)?)?.clone();
+            self.last_id += 1;
+            Some(Mark {
+                id: self.last_id,
+                position: here.position,
+                time_ns: here.time_ns,
+                own: false,
+                pid: here.pid,
+                marker: Marker { title, text, note, step: Some(*step), ..Marker::default() },
+            })
+        });
+        let new: Vec<Mark> = new.collect();
+        self.edit(|list| {
+            new.into_iter().for_each(|mark| take(list, mark));
+            for mark in list.iter_mut().filter(|mark| mark.marker.step.is_none()) {
+                Rc::make_mut(mark).marker.step = Some(0);
+            }
+        });
+    }
+
     fn add(&mut self, here: &Here) {
         if self.list.len() >= MOST {
-            self.said = Some("A talk has a thousand markers at most.");
+            self.said = Some(FULL);
             return;
         }
         (self.last_id, self.added) = (self.last_id + 1, self.added + 1);
@@ -320,7 +374,11 @@ impl Author {
             time_ns: here.time_ns,
             own: false,
             pid: here.pid,
-            marker: Marker { title: "Marker".to_owned(), ..Marker::default() },
+            marker: Marker {
+                title: "Marker".to_owned(),
+                step: self.tells_steps().then_some(0),
+                ..Marker::default()
+            },
         };
         look(&mut mark, here);
         self.open = Some(mark.id);
@@ -345,6 +403,30 @@ fn put(list: &mut List, mark: &Rc<Mark>, place: u32) {
     let key = |mark: &Mark| (mark.marker.place(), mark.position);
     let before = list.iter().rposition(|other| key(other) <= key(&mark));
     list.insert(before.map_or(0, |at| at + 1), mark);
+}
+
+/// Puts a step where it is told without its marker: behind what stands before it in time.
+fn take(list: &mut List, mut mark: Mark) {
+    // Before steps were taken, a marker where one ends has told it.
+    let there = list.iter_mut().filter(|other| other.position == mark.position);
+    let there = there.filter(|other| other.marker.step.is_none()).min_by_key(|other| other.stands());
+    if let Some(there) = there {
+        let there = &mut Rc::make_mut(there).marker;
+        there.step = mark.marker.step;
+        for (own, of_step) in [
+            (&mut there.title, &mut mark.marker.title),
+            (&mut there.text, &mut mark.marker.text),
+            (&mut there.note, &mut mark.marker.note),
+        ] {
+            if own.is_empty() {
+                *own = std::mem::take(of_step);
+            }
+        }
+        return;
+    }
+    let before = list.iter().enumerate().filter(|(_, other)| other.stands() <= mark.stands());
+    let before = before.max_by_key(|(_, other)| other.stands()).map_or(0, |(at, _)| at + 1);
+    list.insert(before, Rc::new(mark));
 }
 
 /// FNV-1a.

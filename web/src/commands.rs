@@ -343,6 +343,9 @@ pub static ALL: &[Command] = &[
         Some(Msg::Side(SidePanel::Talk))
     }),
     author("add-marker", "Marker here", &["Ctrl+m"], |_, _| Some(Author::Add)),
+    author("take-steps", "Edit the lesson's steps as markers", &[], |app, _| {
+        app.author.steps_left().next().map(|_| Author::TakeSteps)
+    }),
     author("undo", "Undo", &["Ctrl+z"], |app, _| app.author.can().0.then_some(Author::Undo)),
     author("redo", "Redo", &["Ctrl+Shift+z", "Ctrl+y"], |app, _| app.author.can().1.then_some(Author::Redo)),
     author("marker-earlier", "Marker earlier in the talk", &[], |_, open| Some(Author::Move(open?, -1))),

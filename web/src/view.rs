@@ -193,7 +193,7 @@ pub fn view(app: &App) -> View {
     view.stop = app.talk.reached(timeline.position());
     let told = app.talk.told(timeline.position());
     if let Some((i, stop)) = told.and_then(|i| Some((i, stops.get(i)?))) {
-        let kind = if stops.iter().any(|stop| stop.is_step) { "Step" } else { "Marker" };
+        let kind = if stops.iter().any(|stop| !stop.is_marker) { "Step" } else { "Marker" };
         view.told = true;
         view.teller = format!("{kind} {} of {}", stops::number(stops, i) + 1, stops.len());
         (view.step_title, view.narration) = (stop.title.clone(), stop.text.clone());

@@ -58,6 +58,10 @@ pub struct Marker {
     /// Its place in a talk, where that is not its place in time, see [`Marker::place`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<u32>,
+    /// Which of the lesson's steps it tells, from 1, in its words instead of the step's; 0 for none of them. Where a marker
+    /// says so, the markers are the talk: a step that none of them tells is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 impl Marker {

@@ -243,7 +243,8 @@ pub(crate) fn trace(header: Header, most: usize) -> impl Strategy<Value = Trace>
 
 fn marker() -> impl Strategy<Value = Marker> {
     let camera = (option::of(addr()), option::of(number()), option::of(text()), option::of(any::<u32>()));
-    (text(), text(), text(), camera).prop_map(|(title, text, note, (addr, row, view, order))| Marker {
+    let words = (text(), text(), text(), option::of(any::<u32>()));
+    (words, camera).prop_map(|((title, text, note, step), (addr, row, view, order))| Marker {
         title,
         text,
         note,
@@ -251,5 +252,6 @@ fn marker() -> impl Strategy<Value = Marker> {
         row,
         view,
         order,
+        step,
     })
 }

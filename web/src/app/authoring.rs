@@ -33,6 +33,7 @@ impl App {
         match msg {
             Msg::Add => self.side = SidePanel::Talk,
             Msg::Save => self.save_copy(),
+            Msg::TakeSteps => self.take_steps(),
             _ => {}
         }
         if let Some(id) = self.author.update(msg, &here) {
@@ -120,6 +121,27 @@ impl App {
             self.stage = StageView::Pages;
         }
         self.process = self.process.filter(|_| self.process != process);
+    }
+
+    /// The lesson's steps become markers, those of them that are none.
+    fn take_steps(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        self.side = SidePanel::Talk;
+        let end = |step: u32| {
+            let index = usize::try_from(step).ok()?.checked_sub(1)?;
+            let (begin, position) = (timeline.steps().nth(index)?.0, timeline.step_end(index));
+            let pid = timeline.event_at(begin)?.pid;
+            let time_ns = timeline.event_at(position.checked_sub(1)?)?.time_ns;
+            Some((step, Here { position, time_ns, pid: Some(pid), ..Here::default() }))
+        };
+        let ends: Option<Vec<_>> = self.author.steps_left().map(end).collect();
+        match ends.filter(|_| timeline.explored() == timeline.end()) {
+            Some(ends) => self.author.take_steps(&ends),
+            None => {
+                self.author.said =
+                    Some("Not all of the trace has come yet: its steps can be edited when it has.")
+            }
+        }
     }
 
     fn save_copy(&mut self) {

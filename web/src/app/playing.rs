@@ -44,20 +44,29 @@ impl App {
         // To a marker one jumps: what lies before it is not its own.
         let stop = next.and_then(|next| self.talk.stops.get(next));
         let jumps = stop.is_some_and(|stop| stop.from > at + 1 || stop.position <= at);
+        // A step that is told after others were left out is played from its begin.
+        let begin =
+            stop.filter(|stop| stop.is_step && stop.is_marker && (stop.from > at + 1 || stop.position < at));
+        let begin = begin.map(|stop| stop.from.saturating_sub(1));
         let plain = stop.is_some_and(|stop| !stop.has_camera());
         if let Motion::Towards(to) = self.motion {
             self.set_position(to);
         }
         self.waited = 0.0;
         match next {
-            Some(next) if self.reduced_motion || begins || jumps => self.go_to_stop(next),
+            Some(next) if self.reduced_motion || begins || (jumps && begin.is_none()) => {
+                self.go_to_stop(next)
+            }
             _ => {
+                if let Some(begin) = begin {
+                    self.set_position(begin);
+                }
                 self.lead();
                 if plain {
                     self.let_go();
                 }
                 self.talk.at = next.unwrap_or(self.talk.at);
-                if self.reduced_motion || begins || target < at {
+                if self.reduced_motion || begins || (target < at && begin.is_none()) {
                     self.jump(target);
                 } else {
                     self.motion = Motion::Towards(target);

@@ -1,7 +1,8 @@
 //! A talk in the page's address: `marks=`, base64url (RFC 4648) of a short form of its own.
 //!
 //! A version (1), how many markers; of each: flags, the time since the marker before and the events since it (zigzag), and
-//! what the flags say follows. Numbers are LEB128, texts have their length before them.
+//! what the flags say follows. Numbers are LEB128, texts have their length before them. Words that are a step's own are not
+//! repeated.
 
 use super::{Author, Field, MOST, Mark};
 use pagescope_shared::addr::Addr;
@@ -24,18 +25,28 @@ const PID: u64 = 4;
 const ADDR: u64 = 8;
 const ROW: u64 = 16;
 const VIEW: u64 = 32;
+/// The number of a step, and which of its words are kept: a bit each.
+const STEP: u64 = 64;
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The markers of an address, while they are looked for in the trace.
 #[derive(Debug, Default)]
 pub(super) struct Linked {
-    marks: Vec<(Mark, bool)>,
+    marks: Vec<Read>,
     found: Vec<Rc<Mark>>,
     at: usize,
     missing: usize,
     /// The bytes have to come first that one of them is in.
     waits: bool,
+}
+
+/// A marker as it was read: whether its words and its camera were there, and which words are its step's.
+#[derive(Debug)]
+struct Read {
+    mark: Mark,
+    written: bool,
+    kept: u64,
 }
 
 fn zigzag(from: u64, to: u64) -> u64 {
@@ -51,8 +62,17 @@ fn number(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// The words of a step, if it is one.
+fn of_step<'a>(steps: &'a [[String; 3]], marker: &Marker) -> Option<&'a [String; 3]> {
+    steps.get(usize::try_from(marker.step?).ok()?.checked_sub(1)?)
+}
+
 /// A list as text; `changed` says of a marker of the trace whether it is another than there.
-pub(super) fn encode(list: &[Rc<Mark>], changed: impl Fn(&Rc<Mark>) -> bool) -> String {
+pub(super) fn encode(
+    list: &[Rc<Mark>],
+    steps: &[[String; 3]],
+    changed: impl Fn(&Rc<Mark>) -> bool,
+) -> String {
     let mut bytes = Vec::new();
     put(&mut bytes, VERSION);
     put(&mut bytes, number(list.len()));
@@ -68,6 +88,7 @@ pub(super) fn encode(list: &[Rc<Mark>], changed: impl Fn(&Rc<Mark>) -> bool) -> 
                 (ADDR, marker.addr.is_some()),
                 (ROW, marker.row.is_some()),
                 (VIEW, marker.view.is_some()),
+                (STEP, marker.step.is_some()),
             ] {
                 flags |= if there { flag } else { 0 };
             }
@@ -77,7 +98,16 @@ pub(super) fn encode(list: &[Rc<Mark>], changed: impl Fn(&Rc<Mark>) -> bool) -> 
         put(&mut bytes, zigzag(position, number(mark.position)));
         (time_ns, position) = (mark.time_ns, number(mark.position));
         if written {
-            Field::ALL.iter().for_each(|(field, ..)| put_text(&mut bytes, field.of(marker)));
+            let of_step = of_step(steps, marker);
+            let is_kept =
+                |i: usize, text: &str| of_step.and_then(|words| words.get(i)).is_some_and(|w| w == text);
+            let texts = || Field::ALL.iter().map(|(field, ..)| field.of(marker)).enumerate();
+            if let Some(step) = marker.step {
+                put(&mut bytes, step.into());
+                let kept = texts().fold(0, |bits, (i, text)| bits | u64::from(is_kept(i, text)) << i);
+                put(&mut bytes, kept);
+            }
+            texts().filter(|(i, text)| !is_kept(*i, text)).for_each(|(_, text)| put_text(&mut bytes, text));
             let numbers = [mark.pid.map(u64::from), marker.addr.map(|addr| addr.0), marker.row];
             numbers.into_iter().flatten().for_each(|n| put(&mut bytes, n));
             marker.view.iter().for_each(|view| put_text(&mut bytes, view));
@@ -86,7 +116,7 @@ pub(super) fn encode(list: &[Rc<Mark>], changed: impl Fn(&Rc<Mark>) -> bool) -> 
     to_letters(&bytes)
 }
 
-fn decode(text: &str) -> Result<Vec<(Mark, bool)>, &'static str> {
+fn decode(text: &str) -> Result<Vec<Read>, &'static str> {
     if text.len() > MOST_LETTERS {
         return Err("it is longer than 8,192 letters");
     }
@@ -101,12 +131,12 @@ fn decode(text: &str) -> Result<Vec<(Mark, bool)>, &'static str> {
     marks.ok_or("it is damaged or cut short")
 }
 
-fn read(reader: &mut Reader<'_>) -> Option<Vec<(Mark, bool)>> {
+fn read(reader: &mut Reader<'_>) -> Option<Vec<Read>> {
     let count = reader.count(3).filter(|count| *count <= MOST)?;
     let (mut time_ns, mut position) = (0, 0);
     let mut marks = Vec::with_capacity(count);
     for _ in 0..count {
-        let flags = reader.number().filter(|flags| *flags < VIEW * 2)?;
+        let flags = reader.number().filter(|flags| *flags < STEP * 2)?;
         time_ns = unzigzag(time_ns, reader.number()?);
         position = unzigzag(position, reader.number()?);
         let (own, written) = (flags & OWN > 0, flags & WRITTEN > 0);
@@ -121,12 +151,18 @@ fn read(reader: &mut Reader<'_>) -> Option<Vec<(Mark, bool)>> {
             pid: None,
             marker: Marker::default(),
         };
+        let mut kept = 0;
         if written {
             let marker = &mut mark.marker;
-            for ((_, _, most), to) in
-                Field::ALL.iter().zip([&mut marker.title, &mut marker.text, &mut marker.note])
-            {
-                *to = reader.text()?.chars().take(*most).collect();
+            if flags & STEP > 0 {
+                marker.step = Some(u32::try_from(reader.number()?).ok()?);
+                kept = reader.number().filter(|kept| *kept < 8)?;
+            }
+            let texts = [&mut marker.title, &mut marker.text, &mut marker.note].into_iter().enumerate();
+            for ((_, _, most), (i, to)) in Field::ALL.iter().zip(texts) {
+                if kept >> i & 1 == 0 {
+                    *to = reader.text()?.chars().take(*most).collect();
+                }
             }
             let mut next = |flag: u64| if flags & flag > 0 { reader.number().map(Some) } else { Some(None) };
             mark.pid = next(PID)?.map(u32::try_from).transpose().ok()?;
@@ -136,7 +172,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Vec<(Mark, bool)>> {
                 marker.view = Some(reader.text()?.chars().take(20).collect());
             }
         }
-        marks.push((mark, written));
+        marks.push(Read { mark, written, kept });
     }
     Some(marks)
 }
@@ -201,14 +237,28 @@ impl Author {
     pub fn link_work(&mut self, timeline: &Timeline) -> Option<usize> {
         let linked = self.linked.as_mut()?;
         for _ in 0..SLICE {
-            let Some((mark, written)) = linked.marks.get(linked.at) else { break };
-            let Some(found) = find(timeline, mark, *written) else {
+            let Some(Read { mark, written, kept }) = linked.marks.get(linked.at) else { break };
+            let words = of_step(&self.steps, &mark.marker);
+            if *kept > 0 && words.is_none() && !self.whole {
+                linked.waits = true;
+                return None;
+            }
+            let found = find(timeline, mark, *written);
+            let Some(found) = found.map(|found| found.filter(|_| *kept == 0 || words.is_some())) else {
                 linked.waits = true;
                 return None;
             };
             linked.at += 1;
             match found {
                 Some(mut mark) => {
+                    let marker = &mut mark.marker;
+                    let texts =
+                        [&mut marker.title, &mut marker.text, &mut marker.note].into_iter().enumerate();
+                    for ((i, text), word) in texts.zip(words.into_iter().flatten()) {
+                        if kept >> i & 1 == 1 {
+                            text.clone_from(word);
+                        }
+                    }
                     let same = |base: &&Rc<Mark>| base.own && mark.own && base.position == mark.position;
                     match self.base.iter().find(same) {
                         Some(base) if !written => mark = base.as_ref().clone(),

@@ -1,3 +1,5 @@
+mod steps;
+
 use super::copy::Copy;
 use super::*;
 use crate::address::{Address, Place};

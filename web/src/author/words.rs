@@ -37,6 +37,8 @@ pub struct Words {
     pub share: Option<f64>,
     /// Whether something can be undone, and done again.
     pub can: (bool, bool),
+    /// What can be done with the steps of the lesson, if anything.
+    pub steps: String,
     /// Whether there is a trace to put a marker into.
     pub ready: bool,
 }
@@ -76,7 +78,13 @@ pub fn words(app: &App) -> Words {
         .copy
         .as_ref()
         .map(|copy| float(number(copy.position())) / float(number(timeline.end()).max(1)));
-    Words { rows, status, share, can: author.can(), ready: true }
+    let left = author.steps_left().count();
+    let steps = match author.tells_steps() {
+        _ if left == 0 => String::new(),
+        true => format!("Bring back {}", count(number(left), "step", "steps")),
+        false => format!("Edit the {}", count(number(left), "step", "steps")),
+    };
+    Words { rows, status, share, can: author.can(), steps, ready: true }
 }
 
 fn events(n: usize) -> String {
@@ -95,12 +103,14 @@ fn camera_text(marker: &Marker) -> String {
         Some("time") => "Time",
         _ => "Pages",
     };
-    match (marker.addr, marker.row) {
+    let step = marker.step.filter(|step| *step > 0).map(|step| format!("Step {step} · "));
+    let camera = match (marker.addr, marker.row) {
         (Some(addr), Some(1)) => format!("{view} · {addr}, one page"),
         (_, Some(EVERYTHING..)) => format!("{view} · all of it"),
         (Some(addr), Some(row)) => format!("{view} · {addr}, {} a row", count(row, "page", "pages")),
         (Some(addr), None) => format!("{view} · {addr}"),
         (None, _) if view == "Pages" => "Follows the events".to_owned(),
         (None, _) => view.to_owned(),
-    }
+    };
+    step.unwrap_or_default() + &camera
 }

@@ -30,6 +30,7 @@ pub(super) struct Author {
     empty: HtmlElement,
     status: HtmlElement,
     share: HtmlElement,
+    steps: HtmlElement,
     undo: HtmlElement,
     redo: HtmlElement,
     queue: Queue,
@@ -137,6 +138,7 @@ impl Author {
             empty: by_id(document, "author-empty")?,
             status: by_id(document, "author-status")?,
             share: by_id(document, "author-share")?,
+            steps: by_id(document, "author-steps")?,
             undo: by_id(document, "author-undo")?,
             redo: by_id(document, "author-redo")?,
             queue: queue.clone(),
@@ -311,6 +313,8 @@ impl Part for Author {
             if words.status != self.shown.status {
                 self.status.set_text_content(Some(&words.status));
             }
+            self.steps.set_hidden(words.steps.is_empty());
+            self.steps.set_text_content(Some(&words.steps));
             self.share.set_hidden(words.share.is_none());
             if let Some(share) = words.share {
                 let _ = self.share.set_attribute("value", &format!("{share:.2}"));

@@ -108,7 +108,7 @@ fn things(app: &App, timeline: &Timeline, small: &str, found: &mut Vec<(i32, Ite
         let title = clipped(&stop.title, 80);
         add(fuzzy::fits(small, &title), &|| Item {
             label: title.clone(),
-            end: if stop.is_step { "step" } else { "marker" }.to_owned(),
+            end: if stop.is_marker { "marker" } else { "step" }.to_owned(),
             go: Some(Go::Moment(stop.position)),
             ..Item::default()
         });

@@ -60,20 +60,29 @@ impl Stop {
 ///
 /// `markers` are those to be stopped at, each with the position after its event, in any order, whose memory it is
 /// about, and its place in the talk. The first one where a step ends takes its place: its words go first. Others of the
-/// same moment are stops of their own.
+/// same moment are stops of their own. Where a marker says which step it tells, there are no other stops than the markers.
 pub fn stops<'a>(
     timeline: &Timeline,
     markers: impl Iterator<Item = (usize, &'a Marker, Option<u32>, u32)>,
 ) -> Vec<Stop> {
-    let steps = timeline.steps().enumerate().map(|(i, (at, step))| of_step(step, at, timeline.step_end(i)));
-    let mut all: Vec<Stop> =
-        steps.chain(markers.map(|(at, marker, pid, place)| of_marker(marker, at, pid, place))).collect();
+    let markers: Vec<_> = markers.collect();
+    let told = markers.iter().any(|(_, marker, ..)| marker.step.is_some());
+    let steps = timeline.steps().take(if told { 0 } else { usize::MAX }).enumerate();
+    let steps = steps.map(|(i, (at, step))| of_step(step, at, timeline.step_end(i)));
+    let markers = markers.into_iter().map(|(at, marker, pid, place)| {
+        let stop = of_marker(marker, at, pid, place);
+        match marker.step.and_then(|step| usize::try_from(step).ok()?.checked_sub(1)) {
+            Some(step) => with_step(stop, timeline, step),
+            None => stop,
+        }
+    });
+    let mut all: Vec<Stop> = steps.chain(markers).collect();
     // Of the same position the steps come first.
     all.sort_by_key(|stop| stop.position);
     let mut taken = None;
     all.dedup_by(|later, stop| {
         let free = stop.is_step && taken != Some(stop.position);
-        let same = later.position == stop.position && (later.is_step || free);
+        let same = !told && later.position == stop.position && (later.is_step || free);
         if same {
             taken = Some(stop.position).filter(|_| !later.is_step);
             for (old, new) in [
@@ -94,7 +103,7 @@ pub fn stops<'a>(
     });
     let mut place = 0;
     for stop in &mut all {
-        if stop.is_step && stop.place == 0 {
+        if stop.is_step && !told && stop.place == 0 {
             stop.place = place;
         }
         place = stop.place;
@@ -137,6 +146,15 @@ fn of_marker(marker: &Marker, position: usize, pid: Option<u32>, place: u32) -> 
         place,
         ..Stop::default()
     }
+}
+
+/// A marker that tells a step: what is not words is the step's.
+fn with_step(stop: Stop, timeline: &Timeline, index: usize) -> Stop {
+    let Some((at, step)) = timeline.steps().nth(index) else { return stop };
+    let of = of_step(step, at, timeline.step_end(index));
+    // It may have been moved away from it.
+    let (from, is_step) = if of.from <= stop.position { (of.from, true) } else { (stop.from, false) };
+    Stop { from, is_step, question: of.question, man: of.man, line: of.line, ..stop }
 }
 
 /// Of several stops at one position, `at` if it is one of them.

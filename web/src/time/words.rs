@@ -107,7 +107,9 @@ pub fn words(
         position,
         marker,
     };
-    let steps = reach.steps().iter().map(|step| (step.position, step.time_ns, step.title.to_string(), false));
+    // Where they are told by markers, those say where.
+    let steps = reach.steps().iter().filter(|_| !author.tells_steps());
+    let steps = steps.map(|step| (step.position, step.time_ns, step.title.to_string(), false));
     let markers = author.marks().map(|mark| (mark.position, mark.time_ns, title_of(&mark.marker), true));
     let flags = steps.chain(markers).map(flag);
     Words {
