@@ -224,7 +224,10 @@ fn addresses(time: &Time, look: &Look, across: &[usize], height: usize, ground: 
     let mut column = 0;
     for_columns(time, |_, found| {
         each_cell(found.map(|f| f.cells().0), found.and_then(|f| f.rows()), |row, code| {
-            cells.put(row, column, colours(code, &shades));
+            // Hatched: somebody was there, and what it was is still being worked out. It is not what was not recorded.
+            if code != COARSE || (row + column) % 4 == 0 {
+                cells.put(row, column, colours(code, &shades));
+            }
         });
         column += 1;
     });
@@ -272,7 +275,7 @@ fn each_cell(cells: Option<&[u8]>, rows: Option<&[Option<usize>]>, mut put: impl
 
 /// The colour of each code of a shade.
 fn shades(look: &Look) -> Vec<Pixel> {
-    let mut colours = vec![pixel(look.paper), mix(look.paper, look.ink, 0.16)];
+    let mut colours = vec![pixel(look.paper), mix(look.paper, look.ink, 0.22)];
     debug_assert_eq!(usize::from(COARSE), 1);
     for (state, colour) in PageState::ALL.iter().zip(look.states) {
         colours.push(match state {
