@@ -249,7 +249,8 @@ impl Capture {
     /// # Errors
     /// Why there is none, in a sentence.
     fn begin(&mut self, frame: &Frame<'_>) -> Result<(), &'static str> {
-        const MISSING: &str = "This browser cannot record videos: it has no MediaRecorder";
+        const MISSING: &str =
+            "This browser cannot record videos: it has no MediaRecorder that writes WebM or MP4";
         const REFUSED: &str = "The browser refuses to record a video";
         let window = window().map_err(|_| MISSING)?;
         if !Reflect::has(&window, &"MediaRecorder".into()).unwrap_or(false) {
@@ -285,8 +286,13 @@ impl Capture {
                 let (document, said) = (self.document.clone(), self.said.clone());
                 move |_| {
                     let Ok(blob) = Blob::new_with_blob_sequence(&pieces.take()) else { return };
-                    save::blob(&document, &blob, &name);
-                    let (said, text) = (said.clone(), format!("{name} saved"));
+                    let text = if blob.size() > 0.0 {
+                        save::blob(&document, &blob, &name);
+                        format!("{name} saved")
+                    } else {
+                        "No video was saved: the browser recorded nothing".to_owned()
+                    };
+                    let said = said.clone();
                     spawn_local(async move { tell(&said, &text).await });
                 }
             }),

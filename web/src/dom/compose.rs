@@ -81,8 +81,7 @@ impl Composer<'_> {
             "svg" | "text" => {}
             _ => self.boxed(element, &style, at),
         }
-        // What is clipped has a margin for its texts.
-        let clips = tag != "svg" && !style.is("overflow-x", "visible") && !style.is("overflow-x", "clip");
+        let clips = tag != "svg" && !style.is("overflow-x", "visible");
         if clips {
             c.save();
             c.begin_path();
