@@ -26,10 +26,10 @@ Examples:
 #[derive(Subcommand)]
 enum Command {
     /// Lessons: short programs that use memory for real
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(subcommand, arg_required_else_help = true, after_help = LESSON_EXAMPLES)]
     Lesson(Lesson),
     /// Record a program: its memory calls, page faults and page states
-    #[command(after_help = RECORD_EXAMPLES)]
+    #[command(after_help = RECORD_EXAMPLES, override_usage = RECORD_USAGE)]
     Record(recorder::Options),
     /// Look at one moment of a process that runs, without stopping it
     #[command(after_help = SNAPSHOT_EXAMPLES)]
@@ -55,7 +55,7 @@ enum Command {
     Oracle(Oracle),
     /// Print a completion script for a shell
     #[command(
-        after_help = "Example:\n  pagescope completions bash > ~/.local/share/bash-completion/completions/pagescope"
+        after_help = "Example:\n  eval \"$(pagescope completions bash)\"     in this shell; in ~/.bashrc: in every one"
     )]
     Completions {
         /// The shell
@@ -79,8 +79,17 @@ enum Oracle {
     Fuzz(crate::oracle::Fuzz),
 }
 
+const LESSON_EXAMPLES: &str = "\
+Examples:
+  pagescope lesson list
+  pagescope lesson run hello";
+
+const RECORD_USAGE: &str = "\
+pagescope record [OPTIONS] [--] PROGRAM [ARGUMENTS]...
+       pagescope record [OPTIONS] --pid PID [--duration TIME]";
+
 const RECORD_EXAMPLES: &str = "\
-The program's own input, output, signals and exit code are left alone. It is followed through threads, forks and
+The program's own input, output, signals and exit code are left alone. It is followed through threads, forks and \
 execs, and slowed down only where it asks the kernel about memory. Needs no root.
 
 Examples:
@@ -103,16 +112,16 @@ Examples:
   pagescope info --json py.pscope | jq .peak_resident_bytes";
 
 const CHECK_EXAMPLES: &str = "\
-Errors are: what cannot be read, time that goes back, events that cannot be after what came before them, and a recording
-that stopped before its end. Warnings are losses and differences that the recorder itself noticed and wrote down.
+Errors are: what cannot be read, time that goes back, events that cannot be after what came before them, and a \
+recording that stopped before its end. Warnings are losses and differences that the recorder itself noticed and wrote down.
 
 Examples:
   pagescope check py.pscope
   pagescope check --json py.pscope";
 
 const DUMP_EXAMPLES: &str = "\
-Each line: seconds since the recording began, process (and thread), what happened, and in brackets what the model makes
-of it.
+Each line: seconds since the recording began, process (and thread), what happened, and in brackets what the model \
+makes of it.
 
 Examples:
   pagescope dump py.pscope | less
@@ -132,7 +141,7 @@ Examples:
   pagescope convert py.pscope py.jsonl
   pagescope convert py.jsonl.gz py.pscope
   pagescope convert py.pscope - | jq .kind
-  pagescope convert program.strace program.pscope
+  strace -f -ttt -y -o ls.strace ls && pagescope convert ls.strace ls.pscope
   perf script | pagescope convert - program.pscope";
 
 const OPEN_EXAMPLES: &str = "\

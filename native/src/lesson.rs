@@ -100,7 +100,7 @@ pub(crate) fn run(lesson: &Lesson, path: &Path) -> Result<()> {
     let events = perform(lesson, trace, out)?;
     if !is_stdout(path) {
         let path = path.display();
-        eprintln!("recorded {events} events; to see them: pagescope open {path}");
+        eprintln!("pagescope: recorded {events} events; to see them: pagescope open {path}");
     }
     Ok(())
 }

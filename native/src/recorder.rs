@@ -16,6 +16,7 @@ mod session;
 mod source;
 mod tracer;
 
+use crate::output::Say;
 use crate::proc::{Observer, status};
 use crate::sys::{self, signals, spawn_suspended, trace};
 use crate::trace_file::TraceFile;
@@ -35,14 +36,15 @@ use tracer::{Ended, Held, Tracer};
 /// What is to be recorded, and where to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The trace to write, in the form that its name says: .pscope, .jsonl or .jsonl.gz [default: PROGRAM.pscope]
+    /// The trace to write, in the form that its name says: .pscope, .jsonl or .jsonl.gz; `-` for stdout, as .jsonl
+    /// [default: PROGRAM.pscope]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Record a process that runs already, from now on, and leave it running
     #[arg(short, long, value_name = "PID", conflicts_with = "command")]
     pid: Option<u32>,
     /// With --pid: for how long, such as 500ms, 10s or 5m [default: until it ends, or until Ctrl-C]
-    #[arg(short, long, requires = "pid", value_parser = schedule::duration)]
+    #[arg(short, long, requires = "pid", conflicts_with = "command", value_name = "TIME", value_parser = schedule::duration)]
     duration: Option<Duration>,
     /// How often the kernel is asked for the states of all pages while the program runs: such as 100ms; auto: as often as
     /// costs next to nothing; off: only at its beginning and end
@@ -146,7 +148,11 @@ fn attach(options: &Options, pid: u32) -> Result<u8> {
 fn session(options: &Options, output: &Path, command: Vec<String>, chosen: Chosen) -> Result<Session> {
     tell(options, &chosen);
     let header = header(options, command, &chosen)?;
-    let mut session = Session::new(TraceFile::create(output)?, &header)?;
+    let file = match &options.output {
+        Some(named) => TraceFile::create(named)?,
+        None => TraceFile::create_by_default(output, Say::unless(options.quiet))?,
+    };
+    let mut session = Session::new(file, &header)?;
     chosen.source.interrupt_when_full().context("cannot start a thread")?;
     session.listen_to(chosen.source);
     signals::wake_up(options.observe.tick(TICK));

@@ -1,5 +1,6 @@
 //! One moment of a process that runs.
 
+use crate::output::Say;
 use crate::proc::{Frames, Observer, mappings_with_flags, status};
 use crate::sys;
 use crate::trace_file::TraceFile;
@@ -57,8 +58,14 @@ pub(crate) fn take(options: &Options) -> Result<()> {
 
     let name =
         Path::new(&exe).file_name().map_or("process".into(), |name| name.to_string_lossy().into_owned());
-    let output = options.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-{pid}.pscope")));
-    let mut file = TraceFile::create(&output)?;
+    let (output, mut file) = match &options.output {
+        Some(named) => (named.clone(), TraceFile::create(named)?),
+        None => {
+            let output = PathBuf::from(format!("{name}-{pid}.pscope"));
+            let file = TraceFile::create_by_default(&output, Say::unless(options.quiet))?;
+            (output, file)
+        }
+    };
     file.header(&header(page_size, &argv, frames))?;
     let mappings = snapshot.mappings.len();
     let mut events = vec![EventKind::Start(Box::new(Start { exe, argv }))];

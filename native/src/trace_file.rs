@@ -1,6 +1,6 @@
 //! A trace on its way to disk: `NAME.incomplete` until it is whole, so that no NAME is ever half a trace.
 
-use crate::output::Output;
+use crate::output::{Output, Say};
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -43,6 +43,16 @@ impl TraceFile {
     pub(crate) fn create_from(path: &Path, input: &Path) -> Result<Self> {
         let to = Output::create_from(path, Some(input))?;
         Ok(Self { to, form: Form::of(&path.to_string_lossy()), written: Instant::now() })
+    }
+
+    /// The same, under a name that nobody asked for: a trace that has it already becomes `NAME.old`.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn create_by_default(path: &Path, say: Say) -> Result<Self> {
+        let mut file = Self::create(path)?;
+        file.to.keep_older(say);
+        Ok(file)
     }
 
     /// Writes what comes first.

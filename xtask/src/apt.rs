@@ -13,7 +13,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Installs packages, or says how the person can.
 pub(crate) fn install(label: &str, packages: &[&str]) -> Result<()> {
     let _guard = ONE_AT_A_TIME.lock();
-    let by_hand = format!("sudo apt-get install {}", packages.join(" "));
+    let has_sudo = paths::find_program(&["sudo"]).is_some();
+    let by_hand = by_hand(has_sudo, packages);
     if paths::find_program(&["apt-get"]).is_none() {
         bail!(
             "this machine has no apt-get; install with its own package manager what Debian calls {}",
@@ -21,9 +22,8 @@ pub(crate) fn install(label: &str, packages: &[&str]) -> Result<()> {
         );
     }
     let Some(prefix) = prefix() else {
-        bail!(
-            "installing needs root, and sudo asks for a password; run this, then again what you ran: {by_hand}"
-        );
+        let why = if has_sudo { "sudo asks for a password" } else { "there is no sudo" };
+        bail!("installing needs root, and {why}; run this, then again what you ran: {by_hand}");
     };
     let log = paths::cache()?.join("logs/apt.log");
     let first = run::run_logged(label, &mut install_command(prefix, packages), &log, None);
@@ -39,6 +39,16 @@ pub(crate) fn install(label: &str, packages: &[&str]) -> Result<()> {
         (Ok(()), _) => Ok(()),
         (Err(e), Ok(())) => Err(e.context(format!("apt-get failed; by hand: {by_hand}"))),
         (Err(_), Err(e)) => Err(e.context("the package lists cannot be read: is there a network?")),
+    }
+}
+
+/// What a person types.
+fn by_hand(has_sudo: bool, packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    if has_sudo {
+        format!("sudo apt-get install {packages}")
+    } else {
+        format!("su -c 'apt-get install {packages}'")
     }
 }
 
@@ -69,6 +79,12 @@ fn install_command(prefix: &[&str], packages: &[&str]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_can_be_typed_here() {
+        assert_eq!(by_hand(true, &["gcc", "libc6-dev"]), "sudo apt-get install gcc libc6-dev");
+        assert_eq!(by_hand(false, &["gcc", "libc6-dev"]), "su -c 'apt-get install gcc libc6-dev'");
+    }
 
     #[test]
     fn nothing_of_the_persons_is_removed_or_asked() {

@@ -9,6 +9,7 @@ mod syntax;
 
 use crate::trace;
 use anyhow::{Context, Result, bail};
+use flate2::read::MultiGzDecoder;
 use pagescope_shared::store::Store;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,10 +17,15 @@ use std::path::Path;
 
 /// No longer log is read: its text and its events are held while it is.
 const MOST_BYTES: u64 = 1 << 30;
-/// So many lines are looked at to tell what it is.
+/// So many bytes of a file are looked into to tell what it is, and
+const LOOKED_INTO: u64 = 64 << 10;
+/// so many lines of them.
 const LOOKED_AT: usize = 200;
+/// How gzipped files begin: RFC 1952.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads a trace or a log from a file, or from stdin where `path` is `-`.
+/// Reads a trace or a log, gzipped or not, from a file, or from stdin where `path` is `-`. Of a log that cannot be read to its
+/// end, what comes before is told.
 ///
 /// # Errors
 /// When it cannot be read, or is neither; a log without times, or one that is too long.
@@ -32,8 +38,14 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         Box::new(File::open(path).with_context(|| format!("cannot open {shown}"))?)
     };
     let mut first = Vec::new();
-    from.by_ref().take(64 << 10).read_to_end(&mut first).with_context(cannot_read)?;
-    let head = String::from_utf8_lossy(&first);
+    from.by_ref().take(LOOKED_INTO).read_to_end(&mut first).with_context(cannot_read)?;
+    let is_gzip = first.starts_with(&GZIP);
+    let mut unpacked = Vec::new();
+    if is_gzip {
+        // It ends in the middle, but for small files.
+        let _ = MultiGzDecoder::new(&first[..]).take(LOOKED_INTO).read_to_end(&mut unpacked);
+    }
+    let head = String::from_utf8_lossy(if is_gzip { &unpacked } else { &first });
     let lines = || head.lines().take(LOOKED_AT);
     let (is_strace, is_perf) = (lines().any(strace::is_line), lines().any(perf::is_line));
     if !is_strace && !is_perf {
@@ -44,8 +56,13 @@ pub(super) fn open(path: &Path) -> Result<Store> {
         }
         return trace::read(io::Cursor::new(first).chain(from), path);
     }
-    let mut bytes = first;
-    from.take(MOST_BYTES).read_to_end(&mut bytes).with_context(cannot_read)?;
+    let whole = io::Cursor::new(first).chain(from);
+    let mut from: Box<dyn Read> =
+        if is_gzip { Box::new(MultiGzDecoder::new(io::BufReader::new(whole))) } else { Box::new(whole) };
+    let mut bytes = Vec::new();
+    if let Err(e) = from.by_ref().take(MOST_BYTES).read_to_end(&mut bytes) {
+        eprintln!("warning: {shown} cannot be read to its end ({e}): only what comes before is told");
+    }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MOST_BYTES {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge)).with_context(cannot_read);
     }

@@ -2,6 +2,8 @@
 //! with a thread, forks, an exec and signals; and `perf script` of another one's calls, faults and processes.
 
 use super::{convert, errors, fails};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use pagescope_shared::addr::Addr;
 use pagescope_shared::event::{Event, EventKind, FaultAccess, ForkMemory};
 use pagescope_shared::header::Capability;
@@ -9,6 +11,7 @@ use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::Timeline;
 use pagescope_shared::trace::{Trace, read};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -217,6 +220,27 @@ fn what_perf_saw() {
     }
     // Nanoseconds from microseconds, from the first line on.
     assert_eq!((trace.events[0].time_ns, trace.events[2].time_ns), (0, 12_000));
+}
+
+#[test]
+fn gzipped_logs_are_read_like_plain_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["program.strace", "program.perf"] {
+        let (plain, _) = imported(&fixture(name));
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(&std::fs::read(fixture(name)).unwrap()).unwrap();
+        let bytes = packer.finish().unwrap();
+        let packed = dir.path().join(format!("{name}.gz"));
+        std::fs::write(&packed, &bytes).unwrap();
+        let (trace, said) = imported(&packed);
+        assert_eq!(trace, plain, "{name}");
+        assert_eq!(said, "");
+        // What wrote it was killed.
+        std::fs::write(&packed, &bytes[..bytes.len() * 2 / 3]).unwrap();
+        let (half, said) = imported(&packed);
+        assert!(half.events.len() > plain.events.len() / 3 && half.events.len() < plain.events.len());
+        assert!(said.contains("cannot be read to its end"), "{said}");
+    }
 }
 
 #[test]

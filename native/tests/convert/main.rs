@@ -94,6 +94,21 @@ fn half_a_recording_can_be_rescued_beside_itself() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
 }
 
+/// Another recording was cut off: what is written in its name leaves it alone.
+#[test]
+fn what_remains_of_another_recording_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["x.pscope", "x.jsonl.gz", "x.svg", "x.json"] {
+        let (to, remains) = (dir.path().join(name), dir.path().join(format!("{name}.incomplete")));
+        std::fs::write(&remains, "precious").unwrap();
+        let done = convert(&golden("v1.jsonl"), &to, &[]);
+        assert!(done.status.success() && errors(&done).contains("was there before and stays"), "{done:?}");
+        assert_eq!(std::fs::read_to_string(&remains).unwrap(), "precious");
+        assert!(std::fs::metadata(to).unwrap().len() > 0);
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 8);
+}
+
 #[test]
 fn options_are_for_what_they_change() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,5 +3,6 @@
 
 mod adverse;
 mod attach;
+mod kept;
 mod programs;
 mod recorded;

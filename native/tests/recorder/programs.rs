@@ -1,6 +1,6 @@
 //! What the program does to its memory, and what other programs do.
 
-use crate::recorded::{Recorded, backends, program};
+use crate::recorded::{Recorded, backends, pagescope, program};
 use pagescope_shared::event::{Advice, EventKind, Exit};
 use pagescope_shared::page::PageState::{
     CopyPending, FileClean, FileDirty, Private, Swapped, Unknown, ZeroPage,
@@ -211,6 +211,13 @@ fn everyday_programs_are_as_without_us() {
 
 #[test]
 fn frames_are_told_to_root() {
+    if !rustix::process::geteuid().is_root() {
+        let refused = pagescope(&["record", "--frames", "true"]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("to root only"), "{refused:?}");
+        eprintln!("frames are not looked at: it takes root");
+        return;
+    }
     let recorded = Recorded::with(&["--frames"], &[program(), "failing-unmap"]);
     let world = recorded.last_world();
     let space = world.space(recorded.pid()).unwrap();
