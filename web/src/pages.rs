@@ -6,6 +6,7 @@
 
 pub mod camera;
 pub mod doc;
+pub mod fade;
 pub mod grid;
 pub mod level;
 pub mod outline;
@@ -13,6 +14,7 @@ pub mod picture;
 
 use camera::{Camera, Flight};
 use doc::{Doc, Place};
+use fade::Fade;
 use level::{Room, Scale, whole};
 use outline::Outline;
 use pagescope_shared::addr::{Addr, PageSize, Range};
@@ -126,6 +128,7 @@ pub struct Pages {
     camera: Camera,
     mode: Mode,
     flight: Option<Flight>,
+    fade: Option<Fade>,
     /// Where it zooms as long as the pointer stays there.
     anchor: Option<((f64, f64), Addr)>,
     shown: Option<Shown>,
@@ -184,7 +187,7 @@ impl Pages {
 
     /// Whether it goes on moving by itself.
     pub fn is_moving(&self) -> bool {
-        self.flight.is_some()
+        self.flight.is_some() || self.fade.is_some()
     }
 
     /// The regions.
@@ -209,8 +212,7 @@ impl Pages {
 
     /// The height of the document at the upper edge of the picture.
     pub fn offset(&self) -> f64 {
-        let row = self.scale().row;
-        let y = self.doc.row_y(self.camera.addr, row) + self.camera.part * row - self.camera.y;
+        let y = self.offset_in(&self.doc, self.scale().row);
         if self.flight.is_none() { (y * self.room.ratio).round() / self.room.ratio.max(0.25) } else { y }
     }
 
@@ -298,7 +300,7 @@ impl Pages {
                 if self.room != room {
                     // What was in the middle stays there.
                     let by = (room.height - self.room.height) / 2.0;
-                    self.camera.y += if self.room.height > 0.0 { by } else { 0.0 };
+                    self.camera.y += by;
                     self.room = room;
                     (self.laid_out, self.aimed) = (false, None);
                     self.fitted.set(None);
@@ -341,6 +343,7 @@ impl Pages {
             }
             Msg::Turn(by) => self.turn(by),
         }
+        self.fade = self.fade.take().filter(|_| !still);
         outcome
     }
 
@@ -427,11 +430,13 @@ impl Pages {
             self.look_at(aim, may_stay, still);
             self.lay_out();
         }
+        self.fade = self.fade.take().filter(|_| self.settled && !still);
         self.settled |= self.room.height > 0.0 && !self.outline.regions.is_empty();
     }
 
     /// Time passes.
     pub fn tick(&mut self, ms: f64) {
+        self.fade = self.fade.take().and_then(|fade| fade.tick(ms));
         let Some(flight) = &mut self.flight else { return };
         let (camera, done) = flight.tick(ms);
         self.camera = camera;
@@ -463,6 +468,7 @@ impl Pages {
         if self.laid_out && level == self.doc.level {
             return;
         }
+        self.fade = self.laid_out.then(|| Fade::new(Rc::clone(&self.doc), self.layouts));
         self.doc = Rc::new(Doc::new(&self.outline, size, level, self.full_scale));
         self.laid_out = true;
         self.layouts += 1;

@@ -56,6 +56,8 @@ pub struct Cells {
     pub progress: f32,
     /// Cells in which nothing is mapped have a dot.
     pub dots: bool,
+    /// How opaque they are, 0 to 1: two pictures on top of each other are 1 together.
+    pub share: f32,
 }
 
 /// Rows of cells that stand together.
@@ -76,7 +78,9 @@ pub struct Band {
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
-    /// Behind everything.
+    /// Behind everything: what fades into `cells`.
+    pub leaving: Option<Cells>,
+    /// Behind the boxes.
     pub cells: Option<Cells>,
     /// From back to front.
     pub quads: Vec<Quad>,

@@ -31,6 +31,8 @@ pub(super) struct Picture {
     lost: Rc<Cell<bool>>,
     scenes: Scenes,
     labels: Vec<(Element, Label)>,
+    /// How opaque the words in cells are: they belong to the level that comes.
+    share: f32,
     theme: Option<String>,
     palette: Palette,
     attributes: [String; 3],
@@ -78,6 +80,7 @@ impl Picture {
             lost,
             scenes: Scenes::default(),
             labels: Vec::new(),
+            share: 1.0,
             theme: None,
             palette: [[0.5; 4]; Fill::ALL.len()],
             attributes: Default::default(),
@@ -258,6 +261,11 @@ impl Part for Picture {
                 let _ = e.canvas.set_attribute(name, &new);
                 *old = new;
             }
+        }
+        let share = scene.cells.as_ref().map_or(1.0, |cells| cells.share);
+        if self.share != share {
+            let _ = e.labels.set_attribute("style", &format!("--share:{share:.2}"));
+            self.share = share;
         }
         let count = scene.labels.len();
         self.write(scene.labels);

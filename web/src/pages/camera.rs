@@ -16,7 +16,7 @@ const WORDS: f64 = 64.0;
 pub struct Camera {
     /// The row of this address…
     pub addr: Addr,
-    /// …at this part of its height…
+    /// …at this part of its height, at the level nearest to the zoom…
     pub part: f64,
     /// …stands at this height of the picture, in CSS pixels.
     pub y: f64,
@@ -61,6 +61,31 @@ impl Pages {
         self.flight.map_or(self.camera, |flight| flight.to)
     }
 
+    /// The height of a document at the upper edge of the picture, with rows of a height.
+    pub(super) fn offset_in(&self, doc: &Doc, row: f64) -> f64 {
+        let part = self.part_in(doc, &self.goal());
+        doc.row_y(self.camera.addr, row) + part * row - self.camera.y
+    }
+
+    /// How far down in its row a camera's address stands, in rows of a document: where the level becomes another one,
+    /// nothing jumps.
+    fn part_in(&self, doc: &Doc, camera: &Camera) -> f64 {
+        self.part(camera.addr, camera.part, self.room.nearest(camera.zoom), doc.level.zoom)
+    }
+
+    /// A height in the row of an address at one whole zoom, in rows of another: below 0 or above 1 where that row is not
+    /// at that height.
+    fn part(&self, addr: Addr, part: f64, from: u32, to: u32) -> f64 {
+        let mapped = self.doc.section_of(addr).is_some();
+        let Some(size) = self.page_size.filter(|_| from != to && mapped) else { return part };
+        let (fine, coarse) = (from.min(to), from.max(to));
+        let page = !size.page_of(addr) >> fine;
+        // So many rows of the finer level stand above it in its row of the coarser one.
+        let above = crate::time::scale::float(page & ((1 << (coarse - fine)) - 1));
+        let rows = exp2(f64::from(coarse - fine));
+        if from < to { (above + part) / rows } else { part * rows - above }
+    }
+
     /// Flies to a place, or is there at once.
     pub(super) fn fly(&mut self, to: Camera, ms: f64, still: bool) {
         if still || !self.settled || self.camera == to {
@@ -70,7 +95,7 @@ impl Pages {
         // Where the goal stands now; from far away it comes from just out of sight.
         let row = self.scale().row;
         let height = self.room.height;
-        let now = self.doc.row_y(to.addr, row) + to.part * row - self.offset();
+        let now = self.doc.row_y(to.addr, row) + self.part_in(&self.doc, &to) * row - self.offset();
         let from = Camera {
             addr: to.addr,
             part: to.part,
@@ -121,11 +146,16 @@ impl Pages {
         }
         self.mode = Mode::Free;
         let row = self.scale().row;
+        let (now, then) = (self.doc.level.zoom, self.room.nearest(zoom));
         let part = match (kept, one_page) {
-            (Some(_), _) => self.goal().part,
+            (Some(_), _) => self.part(addr, self.goal().part, self.room.nearest(goal), then),
             (None, Some(_)) => 0.5,
-            (None, None) => ((self.offset() + y - self.doc.row_y(addr, row)) / row).clamp(0.0, 1.0),
-        };
+            (None, None) => {
+                let part = (self.offset() + y - self.doc.row_y(addr, row)) / row;
+                self.part(addr, part.clamp(0.0, 1.0), now, then)
+            }
+        }
+        .clamp(0.0, 1.0);
         let small = by.abs() < 0.34;
         if one_page.is_some() {
             // Out of the page: its row is where the picture of it was.

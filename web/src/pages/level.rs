@@ -90,11 +90,16 @@ impl Room {
         if zoom.is_finite() { zoom.clamp(self.one_page(), FARTHEST) } else { FARTHEST }
     }
 
+    /// The whole zoom nearest to a zoom, of those at which pages are cells.
+    pub(super) fn nearest(self, zoom: f64) -> u32 {
+        whole(zoom.clamp(f64::from(self.closest()), FARTHEST).round())
+    }
+
     /// The level nearest to a zoom, with rows that continue those of the next level without a jump. At rest rows are
     /// whole device pixels.
     pub fn scale(self, zoom: f64, at_rest: bool) -> Scale {
         let zoom = zoom.clamp(f64::from(self.closest()), FARTHEST);
-        let level = self.level(whole(zoom.round()));
+        let level = self.level(self.nearest(zoom));
         let below = self.level(whole(zoom.floor()));
         // Pixels a page, as a logarithm: what a row of the nearest level is high follows from it.
         let density = |level: Level| level.cell.log2() - f64::from(level.zoom);

@@ -1,6 +1,7 @@
 //! The picture of all pages as cells, boxes and labels.
 
-use super::doc::{Section, Visible};
+use super::doc::{Doc, Section, Visible};
+use super::fade::Leaving;
 use super::grid::Grid;
 use super::level::{BAR, short};
 use super::outline::name;
@@ -53,13 +54,87 @@ pub struct Marks<'a> {
     pub progress: f32,
 }
 
+/// The cells of what was in sight.
+#[derive(Debug)]
+struct Layer {
+    grid: Rc<Grid>,
+    /// Which grid that is.
+    id: u64,
+    /// Of what.
+    shown: Option<Shown>,
+    /// In which layout.
+    layout: u64,
+    seen: Vec<Visible>,
+}
+
+impl Layer {
+    /// Whether it has exactly these rows.
+    fn has(&self, seen: &[Visible]) -> bool {
+        let same = |(a, b): (&Visible, &Visible)| (a.section, a.top, a.rows) == (b.section, b.top, b.rows);
+        self.seen.len() == seen.len() && self.seen.iter().zip(seen).all(same)
+    }
+
+    /// With what comes into sight until rows are half as high as they were: of the level that is left when one goes
+    /// farther away.
+    fn wider(self, pages: &Pages, space: &AddressSpace, leaving: &Leaving<'_>, id: u64) -> Self {
+        if leaving.doc.level.zoom > pages.doc().level.zoom {
+            return self;
+        }
+        let row = leaving.row / 2.0;
+        let offset = pages.offset_in(leaving.doc, row);
+        let seen: Vec<Visible> = leaving.doc.visible(offset, pages.room().height, row).collect();
+        let rows = (self.shown == pages.shown).then_some((self.grid.as_ref(), self.seen.as_slice()));
+        let grid = Rc::new(Grid::new(space, leaving.doc, &seen, &[], rows));
+        Self { grid, id, seen, shown: pages.shown, ..self }
+    }
+
+    /// Its cells with rows of a height, in the layout that they are of, from a height of the document on.
+    fn cells(&self, pages: &Pages, doc: &Doc, row: f64, offset: f64) -> Cells {
+        let level = doc.level;
+        let (mut bands, mut first_row) = (Vec::new(), 0);
+        for seen in self.seen.iter().filter(|seen| seen.rows > 0) {
+            let rows = u32::try_from(seen.rows).unwrap_or(0);
+            first_row += rows;
+            let Some(section) = doc.sections.get(seen.section).filter(|section| shows(pages, section)) else {
+                continue;
+            };
+            let y = doc.body(section, row) + float(section.top.saturating_sub(seen.top)) * row - offset;
+            bands.push(Band {
+                x: short(level.left),
+                y: short(y),
+                width: short(level.cell * float(1 << level.columns)),
+                rows,
+                first_row: first_row - rows,
+            });
+        }
+        Cells {
+            grid: Rc::clone(&self.grid),
+            id: self.id,
+            bands,
+            width: short(level.cell),
+            height: short(row),
+            progress: 1.0,
+            dots: pages.full_scale || pages.framed().is_some(),
+            share: 1.0,
+        }
+    }
+}
+
+/// Whether a section is drawn: where something is framed, nothing else is.
+fn shows(pages: &Pages, section: &Section) -> bool {
+    let within = |range: Range| range.start().0 <= section.last && range.end().0 > section.start;
+    pages.framed().is_none_or(within)
+}
+
 /// Keeps what was worked out for the last picture.
 #[derive(Debug, Default)]
 pub struct Painter {
-    grid: Rc<Grid>,
-    /// Counts the grids.
-    id: u64,
-    of: Option<(Option<Shown>, u64, Vec<Visible>)>,
+    /// Of the level that is shown.
+    layer: Option<Layer>,
+    /// Of the one that was left.
+    left: Option<Layer>,
+    /// How many grids there were.
+    grids: u64,
     heads: BTreeMap<usize, String>,
     heads_of: Option<(Option<Shown>, u64)>,
 }
@@ -72,40 +147,22 @@ impl Painter {
         let seen: Vec<Visible> = doc.visible(offset, room.height, scale.row).collect();
         self.refresh(pages, space, &seen, marks);
         let mut scene = Scene::default();
-        let width = scale.level.cell * float(1 << scale.level.columns);
-        let mut bands = Vec::new();
-        let mut first_row = 0;
-        let shows = |seen: &Visible| {
-            let section = doc.sections.get(seen.section);
-            let within = |range: Range, s: &Section| range.start().0 <= s.last && range.end().0 > s.start;
-            pages.framed().is_none_or(|range| section.is_some_and(|s| within(range, s)))
-        };
-        for seen in seen.iter().filter(|seen| seen.rows > 0) {
-            let rows = u32::try_from(seen.rows).unwrap_or(0);
-            first_row += rows;
-            if !shows(seen) {
-                continue;
-            }
-            bands.push(Band {
-                x: short(scale.level.left),
-                y: short(seen.rows_y - offset),
-                width: short(width),
-                rows,
-                first_row: first_row - rows,
-            });
+        let mut share = 1.0;
+        if let (Some(leaving), Some(left)) = (pages.leaving(), &self.left) {
+            share = 1.0 - leaving.share;
+            let cells = left.cells(pages, leaving.doc, leaving.row, leaving.offset);
+            scene.leaving = Some(Cells { share: short(leaving.share), ..cells });
         }
-        scene.cells = Some(Cells {
-            grid: Rc::clone(&self.grid),
-            id: self.id,
-            bands,
-            width: short(scale.level.cell),
-            height: short(scale.row),
+        scene.cells = self.layer.as_ref().map(|layer| Cells {
             progress: marks.progress,
-            dots: pages.full_scale || pages.framed().is_some(),
+            share: short(share),
+            ..layer.cells(pages, doc, scale.row, offset)
         });
+        let width = scale.level.cell * float(1 << scale.level.columns);
         let mut draw =
             Draw { scene, pages, space, offset, row: scale.row, width, free_from: f64::NEG_INFINITY };
-        for seen in seen.iter().filter(|seen| shows(seen)) {
+        let drawn = |seen: &&Visible| doc.sections.get(seen.section).is_some_and(|s| shows(pages, s));
+        for seen in seen.iter().filter(drawn) {
             draw.section(seen, &mut self.heads);
         }
         draw.marks(&seen, marks);
@@ -116,22 +173,27 @@ impl Painter {
     }
 
     fn refresh(&mut self, pages: &Pages, space: &AddressSpace, seen: &[Visible], marks: &Marks<'_>) {
-        if self.heads_of != Some((pages.shown, pages.layouts)) {
+        let (shown, layout) = (pages.shown, pages.layouts);
+        if self.heads_of != Some((shown, layout)) {
             self.heads.clear();
-            self.heads_of = Some((pages.shown, pages.layouts));
+            self.heads_of = Some((shown, layout));
         }
-        let same = |a: &Visible, b: &Visible| (a.section, a.top, a.rows) == (b.section, b.top, b.rows);
-        let here = (pages.shown, pages.layouts);
-        let old = self.of.as_ref().filter(|(shown, layouts, _)| (*shown, *layouts) == here);
-        if old.is_some_and(|(_, _, old)| {
-            old.len() == seen.len() && old.iter().zip(seen).all(|(a, b)| same(a, b))
-        }) {
+        let leaving = pages.leaving();
+        self.left = self.left.take().filter(|left| leaving.is_some_and(|of| of.layout == left.layout));
+        let old = self.layer.as_ref().filter(|old| (old.shown, old.layout) == (shown, layout));
+        if old.is_some_and(|old| old.has(seen)) {
             return;
         }
-        let old = old.map(|(_, _, seen)| (self.grid.as_ref(), seen.as_slice()));
-        self.grid = Rc::new(Grid::new(space, pages.doc(), seen, marks.changes, old));
-        self.id += 1;
-        self.of = Some((pages.shown, pages.layouts, seen.to_vec()));
+        let rows = old.map(|old| (old.grid.as_ref(), old.seen.as_slice()));
+        let grid = Rc::new(Grid::new(space, pages.doc(), seen, marks.changes, rows));
+        self.grids += 2;
+        let id = self.grids;
+        let old = self.layer.replace(Layer { grid, id, shown, layout, seen: seen.to_vec() });
+        if let (Some(old), Some(leaving)) = (old, leaving)
+            && old.layout == leaving.layout
+        {
+            self.left = Some(old.wider(pages, space, &leaving, id + 1));
+        }
     }
 }
 

@@ -521,3 +521,67 @@ fn an_event_that_keeps_the_mappings_keeps_the_layout() {
     pages.prepare(at(9, true), &space, &[], || (Aim::All, false), true);
     assert_eq!(pages.outline().regions.len(), outline.regions.len() + 2);
 }
+
+#[test]
+fn a_level_that_is_left_fades_into_the_next_one() {
+    let space = process(&[(0x7f00_0000_0000, 48_000, &[7, 20_000])]);
+    let mut pages = shown(&space);
+    let mut painter = Painter::default();
+    let mut draw = |pages: &Pages| painter.scene(pages, &space, &Marks { progress: 1.0, ..Marks::default() });
+    assert!(draw(&pages).leaving.is_none());
+    let at = Some((300.0, 200.0));
+    pages.update(Msg::Zoom { at, by: 1.0 }, Some(&space), false);
+    let (mut faded, mut last) = (0, 2.0);
+    while pages.is_moving() {
+        pages.tick(10.0);
+        let scene = draw(&pages);
+        let (Some(old), Some(new)) = (scene.leaving, scene.cells) else { continue };
+        faded += 1;
+        assert!(
+            (old.share + new.share - 1.0).abs() < 1e-6 && old.share < last,
+            "{} {}",
+            old.share,
+            new.share
+        );
+        last = old.share;
+    }
+    assert!((10..16).contains(&faded), "{faded}");
+    assert!(draw(&pages).leaving.is_none());
+}
+
+#[test]
+fn what_was_to_be_seen_before_there_was_room_is_in_the_middle() {
+    let space = program();
+    let go = Msg::Go { addr: Addr(0x7f00_0000_0000), zoom: 9.0 };
+    let mut pages = Pages::default();
+    for msg in [Msg::Pointer(None), go, Msg::Room(room())] {
+        send(&mut pages, &space, msg);
+    }
+    let (_, y) = pages.place_of(Addr(0x7f00_0000_0000)).unwrap();
+    assert!((y - room().height / 2.0).abs() <= pages.scale().row, "{y}");
+}
+
+#[test]
+fn what_the_pointer_is_on_stays_under_it_all_through_a_zoom() {
+    let space = process(&[(0x7f00_0000_0000, 480_000, &[])]);
+    let mut pages = shown(&space);
+    let (mut x, y) = (300.0, 170.0);
+    for by in [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0] {
+        // Elsewhere each time: as long as it rests, what it was on at first is what counts.
+        x += 20.0;
+        pages.update(Msg::Pointer(Some((x, y))), Some(&space), false);
+        let addr = pages.hovered(Some(&space)).unwrap();
+        pages.update(Msg::Zoom { at: Some((x, y)), by }, Some(&space), false);
+        let mut before = (pages.place_of(addr).unwrap().1, pages.scale().row);
+        while pages.is_moving() {
+            pages.tick(2.0);
+            let (now, row) = (pages.place_of(addr).unwrap().1, pages.scale().row);
+            // The row that it is in becomes half as high, or twice: it does not jump there.
+            assert!((now - y).abs() <= row * 1.51, "{by}: {now} of {row}");
+            let halved = (row - before.1).abs() / 2.0;
+            assert!((now - before.0).abs() <= halved + row * 0.1, "{by}: {before:?} {now} of {row}");
+            before = (now, row);
+        }
+        assert!((before.0 - y).abs() <= before.1 / 2.0 + 1.0, "{by}: {before:?}");
+    }
+}

@@ -74,7 +74,7 @@ impl Canvas2d {
                         h: cells.height - gap,
                     };
                     let share = f32::from(flags >> 4) / 15.0;
-                    let alpha = if state & MIXED > 0 { 0.34 + 0.56 * share } else { 1.0 };
+                    let alpha = if state & MIXED > 0 { 0.34 + 0.56 * share } else { 1.0 } * cells.share;
                     let faint = small < 8.0 && *fill == Fill::Untouched;
                     let (fill, alpha) = if faint { (Fill::Faint, alpha * 0.5) } else { (*fill, alpha) };
                     self.paint(rect, fill, alpha, palette, state & INFERRED > 0);
@@ -95,9 +95,15 @@ impl Renderer for Canvas2d {
         // Scaling by a finite number cannot fail.
         let _ = c.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
         c.clear_rect(0.0, 0.0, f64::from(viewport.width), f64::from(viewport.height));
+        if let Some(cells) = &scene.leaving {
+            self.draw_cells(cells, palette);
+            // Two shares of a picture are a whole one. No browser refuses this name.
+            let _ = c.set_global_composite_operation("lighter");
+        }
         if let Some(cells) = &scene.cells {
             self.draw_cells(cells, palette);
         }
+        let _ = c.set_global_composite_operation("source-over");
         for quad in &scene.quads {
             if quad.mix < 1.0 {
                 self.paint(quad.rect, quad.from, quad.alpha * (1.0 - quad.mix), palette, quad.inferred);

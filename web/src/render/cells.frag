@@ -7,6 +7,7 @@ uniform usampler2D u_cells;
 uniform vec2 u_cell;
 uniform float u_progress;
 uniform float u_dots;
+uniform float u_share;
 out vec4 o_colour;
 
 // How much of this pixel lies in lower..upper.
@@ -66,7 +67,7 @@ void main() {
     // Nothing is mapped: where holes are true to scale, a faint dot says that there could be.
     vec2 middle = floor(u_cell * 0.5 * u_ratio) / u_ratio;
     float dot_ = within(p.x, middle.x - 0.5, middle.x + 0.5) * within(p.y, middle.y - 0.5, middle.y + 0.5);
-    o_colour = vec4(u_palette[10].rgb, 1.0) * dot_ * u_dots;
+    o_colour = vec4(u_palette[10].rgb, 1.0) * dot_ * u_dots * u_share;
     return;
   }
   float gap = size < 3.0 ? 0.0 : size < 9.0 ? 1.0 : size < 24.0 ? 1.5 : 2.0;
@@ -130,5 +131,5 @@ void main() {
       colour = over(ink * (1.0 - smoothstep(-0.5, 0.5, far)), colour);
     }
   }
-  o_colour = colour;
+  o_colour = colour * u_share;
 }

@@ -23,9 +23,9 @@ pub struct WebGl {
     cell: Option<WebGlUniformLocation>,
     progress: Option<WebGlUniformLocation>,
     dots: Option<WebGlUniformLocation>,
-    texture: WebGlTexture,
-    /// The grid that the texture holds.
-    grid: Option<u64>,
+    share: Option<WebGlUniformLocation>,
+    /// Each with the grid that it holds: of the level that is shown, and of the one that was left.
+    textures: [(WebGlTexture, Option<u64>); 2],
     floats: Vec<f32>,
 }
 
@@ -83,31 +83,28 @@ impl WebGl {
         let quads = Instances::new(&gl, QUAD_VERTEX, QUAD_FRAGMENT, &[4, 3, 3])?;
         // Left, top, width, rows; first row.
         let cells = Instances::new(&gl, CELLS_VERTEX, CELLS_FRAGMENT, &[4, 1])?;
-        let texture = gl.create_texture().ok_or("no texture")?;
-        gl.bind_texture(Gl::TEXTURE_2D, Some(&texture));
-        for (name, value) in [
-            (Gl::TEXTURE_MIN_FILTER, Gl::NEAREST),
-            (Gl::TEXTURE_MAG_FILTER, Gl::NEAREST),
-            (Gl::TEXTURE_WRAP_S, Gl::CLAMP_TO_EDGE),
-            (Gl::TEXTURE_WRAP_T, Gl::CLAMP_TO_EDGE),
-        ] {
-            gl.tex_parameteri(Gl::TEXTURE_2D, name, value.cast_signed());
-        }
+        let textures = [(texture(&gl)?, None), (texture(&gl)?, None)];
         gl.enable(Gl::BLEND);
         gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
         let uniform = |name| gl.get_uniform_location(&cells.program, name);
-        let (cell, progress, dots) = (uniform("u_cell"), uniform("u_progress"), uniform("u_dots"));
-        Ok(Self { canvas, gl, quads, cells, cell, progress, dots, texture, grid: None, floats: Vec::new() })
+        let (cell, progress) = (uniform("u_cell"), uniform("u_progress"));
+        let (dots, share) = (uniform("u_dots"), uniform("u_share"));
+        Ok(Self { canvas, gl, quads, cells, cell, progress, dots, share, textures, floats: Vec::new() })
     }
 
-    fn draw_cells(&mut self, cells: &Cells, palette: &Palette, viewport: Viewport) {
+    /// `beside` is the grid that is drawn in the same picture.
+    fn draw_cells(&mut self, cells: &Cells, beside: Option<u64>, palette: &Palette, viewport: Viewport) {
         let (gl, grid) = (&self.gl, &cells.grid);
         let rows = grid.cells.len() / grid.columns.max(1);
         if rows == 0 {
             return;
         }
-        gl.bind_texture(Gl::TEXTURE_2D, Some(&self.texture));
-        if self.grid != Some(cells.id) {
+        let textures = &mut self.textures;
+        let held = textures.iter().position(|(_, holds)| *holds == Some(cells.id));
+        let at = held.unwrap_or_else(|| usize::from(beside.is_some() && textures[0].1 == beside));
+        let (texture, holds) = &mut textures[at];
+        gl.bind_texture(Gl::TEXTURE_2D, Some(texture));
+        if held.is_none() {
             let (width, height) = (grid.columns.try_into().unwrap_or(1), rows.try_into().unwrap_or(1));
             let format = Gl::RGBA8UI.cast_signed();
             let bytes = Some(grid.cells.as_flattened());
@@ -123,11 +120,12 @@ impl WebGl {
                 Gl::UNSIGNED_BYTE,
                 bytes,
             );
-            self.grid = Some(cells.id);
+            *holds = Some(cells.id);
         }
         gl.use_program(Some(&self.cells.program));
         gl.uniform2f(self.cell.as_ref(), cells.width, cells.height);
         gl.uniform1f(self.progress.as_ref(), cells.progress);
+        gl.uniform1f(self.share.as_ref(), cells.share);
         gl.uniform1f(self.dots.as_ref(), f32::from(u8::from(cells.dots)));
         self.floats.clear();
         for Band { x, y, width, rows, first_row } in &cells.bands {
@@ -152,9 +150,17 @@ impl Renderer for WebGl {
         self.gl.viewport(0, 0, pixels(self.canvas.width()), pixels(self.canvas.height()));
         self.gl.clear_color(0.0, 0.0, 0.0, 0.0);
         self.gl.clear(Gl::COLOR_BUFFER_BIT);
-        if let Some(cells) = &scene.cells {
-            self.draw_cells(cells, palette, viewport);
+        let leaving = scene.leaving.as_ref();
+        let [old, new] = [leaving, scene.cells.as_ref()].map(|cells| cells.map(|cells| cells.id));
+        if let Some(cells) = leaving {
+            self.draw_cells(cells, new, palette, viewport);
+            // Two shares of a picture are a whole one.
+            self.gl.blend_func(Gl::ONE, Gl::ONE);
         }
+        if let Some(cells) = &scene.cells {
+            self.draw_cells(cells, old, palette, viewport);
+        }
+        self.gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
         self.floats.clear();
         for Quad { rect, from, to, mix, alpha, radius, inferred } in &scene.quads {
             let inferred = f32::from(u8::from(*inferred));
@@ -164,6 +170,21 @@ impl Renderer for WebGl {
         }
         self.quads.draw(&self.gl, &self.floats, scene.quads.len(), palette, viewport);
     }
+}
+
+/// Of cells, each as it is.
+fn texture(gl: &Gl) -> Result<WebGlTexture, String> {
+    let texture = gl.create_texture().ok_or("no texture")?;
+    gl.bind_texture(Gl::TEXTURE_2D, Some(&texture));
+    for (name, value) in [
+        (Gl::TEXTURE_MIN_FILTER, Gl::NEAREST),
+        (Gl::TEXTURE_MAG_FILTER, Gl::NEAREST),
+        (Gl::TEXTURE_WRAP_S, Gl::CLAMP_TO_EDGE),
+        (Gl::TEXTURE_WRAP_T, Gl::CLAMP_TO_EDGE),
+    ] {
+        gl.tex_parameteri(Gl::TEXTURE_2D, name, value.cast_signed());
+    }
+    Ok(texture)
 }
 
 fn link(gl: &Gl, vertex: &str, fragment: &str) -> Result<WebGlProgram, String> {

@@ -93,6 +93,7 @@ fn one(svg: &mut Svg, space: &AddressSpace, range: Range, band: Band, columns: u
         }
     }
     let cells = Cells {
+        share: 1.0,
         grid: Rc::new(grid),
         id: 0,
         bands: vec![band],
