@@ -389,10 +389,12 @@ impl App {
 
     /// Whether frames must go on: something moves.
     pub fn is_moving(&self) -> bool {
-        self.motion != Motion::Still
-            || self.video.is_some()
-            || self.progress() < 1.0
-            || self.pages.is_moving()
+        self.motion != Motion::Still || self.video.is_some() || self.is_changing()
+    }
+
+    /// Whether the picture changes by itself from frame to frame: what an event does, or the camera.
+    pub fn is_changing(&self) -> bool {
+        self.progress() < 1.0 || self.pages.is_moving()
     }
 
     /// How far the change to this position has come, from 0 to 1, eased.

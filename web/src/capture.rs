@@ -1,5 +1,7 @@
 //! Pictures and videos of what is shown: what they are called, what stands under them, and when a video ends.
 
+pub mod webm;
+
 use crate::app::App;
 use crate::format::clipped;
 use crate::player::Motion;

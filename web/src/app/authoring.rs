@@ -139,7 +139,7 @@ impl App {
             Some(ends) => self.author.take_steps(&ends),
             None => {
                 self.author.said =
-                    Some("Not all of the trace has come yet: its steps can be edited when it has.")
+                    Some("Not all of the trace has come yet: its steps can be edited when it has.");
             }
         }
     }

@@ -55,7 +55,7 @@ impl App {
         self.waited = 0.0;
         match next {
             Some(next) if self.reduced_motion || begins || (jumps && begin.is_none()) => {
-                self.go_to_stop(next)
+                self.go_to_stop(next);
             }
             _ => {
                 if let Some(begin) = begin {

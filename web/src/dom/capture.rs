@@ -1,46 +1,32 @@
 //! Pictures and videos: what stands in the middle of the page, with what happens in words under it.
 
+mod video;
+
 use super::address::tell;
 use super::caption::{Type, Words};
-use super::compose::{Composer, SWATCH, even, long};
-use super::elements::{Listener, by_id, letters, make};
+use super::compose::{Composer, Metrics, SWATCH, even, long};
+use super::elements::{by_id, letters, make};
 use super::frame_loop::Queue;
 use super::part::{Frame, Part};
 use super::picture::{Scenes, palette, resize};
 use super::{save, window};
 use crate::app::StageView;
-use crate::capture::{clock, file_name, under};
+use crate::capture::{file_name, under};
 use crate::layout::Rect;
-use crate::msg::Msg;
 use crate::number;
 use crate::palette::{Fill, Palette};
 use crate::render::canvas2d::Canvas2d;
 use crate::render::webgl::WebGl;
 use crate::render::{Renderer, Viewport};
 use crate::scene::Scene;
-use js_sys::{Array, Promise, Reflect};
-use std::cell::RefCell;
-use std::rc::Rc;
+use js_sys::{Object, Promise, Reflect};
+use video::Recording;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    Blob, BlobEvent, CanvasRenderingContext2d, Document, Element, HtmlCanvasElement, HtmlElement,
-    MediaRecorder, MediaRecorderOptions,
-};
+use web_sys::{Blob, CanvasRenderingContext2d, Document, Element, HtmlCanvasElement, HtmlElement};
 
 /// A picture has so many pixels for one of the page.
 const FINE: f64 = 2.0;
-/// So many lines of words stand under a video.
-const LINES: usize = 3;
-/// What videos are written as, the best first: the type, and how its files end.
-const TYPES: [(&str, &str); 4] = [
-    ("video/webm;codecs=vp9", "webm"),
-    ("video/webm;codecs=vp8", "webm"),
-    ("video/webm", "webm"),
-    ("video/mp4", "mp4"),
-];
-const BITS_A_SECOND: u32 = 6_000_000;
-
 /// Makes them.
 pub(super) struct Capture {
     document: Document,
@@ -54,25 +40,21 @@ pub(super) struct Capture {
     renderer: Option<Box<dyn Renderer>>,
     /// Fills with their patterns, in the colours of a theme.
     swatches: Option<(String, HtmlCanvasElement)>,
+    metrics: Metrics,
     pictures: u32,
     video: Option<Recording>,
     /// Its last bytes may still come.
     last: Option<Recording>,
 }
 
-/// A video that is being made.
-struct Recording {
-    recorder: MediaRecorder,
-    canvas: HtmlCanvasElement,
-    context: CanvasRenderingContext2d,
-    /// When its last frame was drawn, in its own milliseconds.
-    drawn: f64,
-    _listeners: [Listener; 2],
-}
-
-fn canvas(document: &Document) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
+/// A canvas that is read as often as it is drawn: where the browser would keep it on the graphics card, or what stands for
+/// one, a frame of a video waits for it to come back.
+fn canvas(document: &Document, alpha: bool) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
     let canvas: HtmlCanvasElement = make(document, "canvas", "", "")?.dyn_into().ok()?;
-    let context = canvas.get_context("2d").ok()??.dyn_into().ok()?;
+    let wish = Object::new();
+    Reflect::set(&wish, &"willReadFrequently".into(), &true.into()).ok()?;
+    Reflect::set(&wish, &"alpha".into(), &alpha.into()).ok()?;
+    let context = canvas.get_context_with_context_options("2d", &wish).ok()??.dyn_into().ok()?;
     Some((canvas, context))
 }
 
@@ -94,6 +76,7 @@ impl Capture {
             fine: fine.ok_or("there is no canvas")?,
             renderer: None,
             swatches: None,
+            metrics: Metrics::default(),
             pictures: 0,
             video: None,
             last: None,
@@ -142,7 +125,7 @@ impl Capture {
     /// All fills side by side: drawn once for a theme, for a canvas is slow to read.
     fn swatches(&mut self, theme: String, colours: &Palette) -> Option<HtmlCanvasElement> {
         if self.swatches.as_ref().is_none_or(|(of, _)| *of != theme) {
-            let (canvas, context) = canvas(&self.document)?;
+            let (canvas, context) = canvas(&self.document, true)?;
             canvas.set_width(even(SWATCH * f64::from(Fill::Paper.index())));
             canvas.set_height(even(SWATCH));
             let (mut scene, side) = (Scene::default(), short(SWATCH));
@@ -193,6 +176,7 @@ impl Capture {
             origin: (rect.left(), rect.top()),
             pages: &self.fine,
             swatches: &swatches,
+            metrics: &self.metrics,
         };
         let words = Words::new(&composer, &letters, under(frame.app, frame.view), rect.width(), lines);
         let mut scale = ratio;
@@ -216,7 +200,7 @@ impl Capture {
     }
 
     fn picture(&mut self, frame: &Frame<'_>) -> Option<()> {
-        let (canvas, context) = canvas(&self.document)?;
+        let (canvas, context) = canvas(&self.document, false)?;
         self.compose(frame, &canvas, &context, FINE, None)?;
         let (document, said, name) = (self.document.clone(), self.said.clone(), file_name(frame.app, "png"));
         let plot = if frame.app.stage == StageView::Time {
@@ -242,91 +226,6 @@ impl Capture {
             tell(&said, &text).await;
         });
         Some(())
-    }
-
-    /// Begins a video.
-    ///
-    /// # Errors
-    /// Why there is none, in a sentence.
-    fn begin(&mut self, frame: &Frame<'_>) -> Result<(), &'static str> {
-        const MISSING: &str =
-            "This browser cannot record videos: it has no MediaRecorder that writes WebM or MP4";
-        const REFUSED: &str = "The browser refuses to record a video";
-        let window = window().map_err(|_| MISSING)?;
-        if !Reflect::has(&window, &"MediaRecorder".into()).unwrap_or(false) {
-            return Err(MISSING);
-        }
-        let (kind, ending) =
-            TYPES.iter().find(|(kind, _)| MediaRecorder::is_type_supported(kind)).ok_or(MISSING)?;
-        let (canvas, context) = canvas(&self.document).ok_or(REFUSED)?;
-        let letters = self.letters();
-        let rect = self.root(frame.app.stage).ok_or(REFUSED)?.get_bounding_client_rect();
-        let ratio = window.device_pixel_ratio().clamp(1.0, 2.0);
-        canvas.set_width(even(rect.width() * ratio));
-        canvas.set_height(even((rect.height() + Words::height(&letters, LINES)) * ratio));
-        self.compose(frame, &canvas, &context, ratio, Some(LINES)).ok_or(REFUSED)?;
-        let stream = canvas.capture_stream_with_frame_request_rate(30.0).map_err(|_| REFUSED)?;
-        let options = MediaRecorderOptions::new();
-        options.set_mime_type(kind);
-        options.set_video_bits_per_second(BITS_A_SECOND);
-        let recorder = MediaRecorder::new_with_media_stream_and_media_recorder_options(&stream, &options)
-            .map_err(|_| REFUSED)?;
-        let pieces = Rc::new(RefCell::new(Array::new()));
-        let name = file_name(frame.app, ending);
-        let listeners = [
-            Listener::new(&recorder, "dataavailable", {
-                let pieces = Rc::clone(&pieces);
-                move |event| {
-                    if let Some(blob) = event.dyn_ref::<BlobEvent>().and_then(BlobEvent::data) {
-                        pieces.borrow().push(&blob);
-                    }
-                }
-            }),
-            Listener::new(&recorder, "stop", {
-                let (document, said) = (self.document.clone(), self.said.clone());
-                move |_| {
-                    let Ok(blob) = Blob::new_with_blob_sequence(&pieces.take()) else { return };
-                    let text = if blob.size() > 0.0 {
-                        save::blob(&document, &blob, &name);
-                        format!("{name} saved")
-                    } else {
-                        "No video was saved: the browser recorded nothing".to_owned()
-                    };
-                    let said = said.clone();
-                    spawn_local(async move { tell(&said, &text).await });
-                }
-            }),
-        ];
-        recorder.start_with_time_slice(1000).map_err(|_| REFUSED)?;
-        self.video = Some(Recording { recorder, canvas, context, drawn: 0.0, _listeners: listeners });
-        Ok(())
-    }
-
-    fn video(&mut self, frame: &Frame<'_>) {
-        let Some(video) = frame.app.video else {
-            if let Some(recording) = self.video.take() {
-                let _ = recording.recorder.stop();
-                self.last = Some(recording);
-                self.mark.set_hidden(true);
-            }
-            return;
-        };
-        if let Some(mut recording) = self.video.take() {
-            if video.ms - recording.drawn >= 30.0 {
-                self.compose(frame, &recording.canvas, &recording.context, 1.0, Some(LINES));
-                recording.drawn = video.ms;
-            }
-            self.video = Some(recording);
-        } else if let Err(why) = self.begin(frame) {
-            self.queue.send(Msg::Video);
-            self.tell(why.to_owned());
-            return;
-        }
-        let time = clock(video.ms);
-        if self.mark.hidden() || self.time.text_content().as_deref() != Some(&time) {
-            self.mark.set_hidden(false);
-            self.time.set_text_content(Some(&time));
-        }
     }
 }
 

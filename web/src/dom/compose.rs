@@ -4,6 +4,7 @@
 use crate::number::{self, decimal};
 use crate::palette::Fill;
 use crate::time::scale::float;
+use std::cell::RefCell;
 use wasm_bindgen::JsCast;
 use web_sys::{
     CanvasRenderingContext2d, CssStyleDeclaration, DomRect, Element, HtmlCanvasElement, Node, Range,
@@ -26,6 +27,31 @@ pub(super) struct Composer<'a> {
     pub pages: &'a HtmlCanvasElement,
     /// Fills with their patterns.
     pub swatches: &'a HtmlCanvasElement,
+    pub metrics: &'a Metrics,
+}
+
+/// How high letters stand over their line, and under it, by the name of their font: to ask the browser costs more than to
+/// draw them.
+#[derive(Default)]
+pub(super) struct Metrics(RefCell<Vec<(String, [f64; 2])>>);
+
+impl Metrics {
+    /// Of the font that is set.
+    fn of(&self, context: &CanvasRenderingContext2d) -> Option<[f64; 2]> {
+        /// A page has a few dozen.
+        const MOST: usize = 200;
+        let (mut known, font) = (self.0.borrow_mut(), context.font());
+        if let Some((_, metrics)) = known.iter().find(|(of, _)| *of == font) {
+            return Some(*metrics);
+        }
+        let measured = context.measure_text("x").ok()?;
+        let metrics = [measured.font_bounding_box_ascent(), measured.font_bounding_box_descent()];
+        if known.len() == MOST {
+            known.clear();
+        }
+        known.push((font, metrics));
+        Some(metrics)
+    }
 }
 
 /// The computed style of an element.
@@ -274,9 +300,7 @@ impl Composer<'_> {
     /// A line whose letters stand in the middle of a height, pressed where the width is less.
     pub(super) fn line(&self, text: &str, x: f64, y: f64, w: f64, h: f64) {
         let c = self.context;
-        let (up, down) = c
-            .measure_text(text)
-            .map_or((h * 0.8, h * 0.2), |m| (m.font_bounding_box_ascent(), m.font_bounding_box_descent()));
+        let [up, down] = self.metrics.of(c).unwrap_or([h * 0.8, h * 0.2]);
         let (text, base) = (text.trim_end(), y + (h - up - down) / 2.0 + up);
         let _ = if w.is_finite() {
             c.fill_text_with_max_width(text, x, base, w.max(1.0))

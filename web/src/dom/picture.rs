@@ -217,10 +217,10 @@ impl Part for Picture {
         let restored = self.lost.take();
         self.read_palette();
         let drawn = (frame.app.revision, size, device, self.theme.clone());
-        if !restored && !frame.app.is_moving() && self.drawn.as_ref() == Some(&drawn) {
+        if !restored && !frame.app.is_changing() && self.drawn.as_ref() == Some(&drawn) {
             return;
         }
-        self.drawn = (!frame.app.is_moving()).then_some(drawn);
+        self.drawn = (!frame.app.is_changing()).then_some(drawn);
         if size.0 < 1 || size.1 < 1 {
             // The browser has not laid it out yet.
             return;
