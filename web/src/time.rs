@@ -68,6 +68,8 @@ pub struct Time {
     pub version: u64,
     columns: usize,
     rows: usize,
+    /// How many columns stand for one pixel of the page, if more than one.
+    fine: usize,
     /// All of the trace, once it has been counted; before that what the trace itself says in short.
     whole: Sketch,
     whole_is_exact: bool,
@@ -250,6 +252,29 @@ impl Time {
         }
     }
 
+    /// The same picture with so many columns for one of it, counted at once; none where that would take long.
+    pub fn finer(&self, timeline: &Timeline, fine: usize) -> Option<Self> {
+        /// A tenth of a second or so.
+        const EVENTS: usize = 1_000_000;
+        if !self.is_exact() {
+            return None;
+        }
+        let columns = self.columns.saturating_mul(fine);
+        let mut fill = Fill::new(timeline, &self.scale, &self.fold, self.shown(), columns);
+        fill.advance(timeline, EVENTS);
+        fill.is_done().then(|| Self {
+            pace: self.pace,
+            window: self.window,
+            scale: Rc::clone(&self.scale),
+            fold: Rc::clone(&self.fold),
+            columns,
+            rows: self.rows,
+            fine,
+            fill: Some(fill),
+            ..Self::default()
+        })
+    }
+
     /// What has been counted so far may serve as a sketch.
     fn put_by(&mut self) {
         if let Some(old) = self.fill.take().filter(|old| old.raster.done * 2 > old.raster.columns.len()) {
@@ -309,6 +334,11 @@ impl Time {
     /// For how many columns and rows there is room.
     pub fn room(&self) -> (usize, usize) {
         (self.columns, self.rows)
+    }
+
+    /// How many columns wide a single event is: two pixels of the page, or it would not be seen from afar.
+    pub fn event_columns(&self) -> usize {
+        2 * self.fine.max(1)
     }
 
     /// How many columns there is room for.

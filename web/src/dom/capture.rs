@@ -49,7 +49,7 @@ pub(super) struct Capture {
 
 /// A canvas that is read as often as it is drawn: where the browser would keep it on the graphics card, or what stands for
 /// one, a frame of a video waits for it to come back.
-fn canvas(document: &Document, alpha: bool) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
+fn canvas_of(document: &Document, alpha: bool) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
     let canvas: HtmlCanvasElement = make(document, "canvas", "", "")?.dyn_into().ok()?;
     let wish = Object::new();
     Reflect::set(&wish, &"willReadFrequently".into(), &true.into()).ok()?;
@@ -125,7 +125,7 @@ impl Capture {
     /// All fills side by side: drawn once for a theme, for a canvas is slow to read.
     fn swatches(&mut self, theme: String, colours: &Palette) -> Option<HtmlCanvasElement> {
         if self.swatches.as_ref().is_none_or(|(of, _)| *of != theme) {
-            let (canvas, context) = canvas(&self.document, true)?;
+            let (canvas, context) = canvas_of(&self.document, true)?;
             canvas.set_width(even(SWATCH * f64::from(Fill::Paper.index())));
             canvas.set_height(even(SWATCH));
             let (mut scene, side) = (Scene::default(), short(SWATCH));
@@ -170,11 +170,17 @@ impl Capture {
         let colours = palette(&self.document)?;
         let swatches = self.swatches(colour("--paper"), &colours)?;
         self.draw_pages(frame, ratio, &colours);
+        let plot = (lines.is_none() && frame.app.stage == StageView::Time).then(|| {
+            let (canvas, context) = canvas_of(&self.document, false)?;
+            super::time::plot(&self.document, frame.app, ratio, (&canvas, &context)).map(|()| canvas)
+        });
+        let plot = plot.flatten();
         let composer = Composer {
             context,
             window: &window,
             origin: (rect.left(), rect.top()),
             pages: &self.fine,
+            plot: plot.as_ref(),
             swatches: &swatches,
             metrics: &self.metrics,
         };
@@ -200,14 +206,9 @@ impl Capture {
     }
 
     fn picture(&mut self, frame: &Frame<'_>) -> Option<()> {
-        let (canvas, context) = canvas(&self.document, false)?;
+        let (canvas, context) = canvas_of(&self.document, false)?;
         self.compose(frame, &canvas, &context, FINE, None)?;
         let (document, said, name) = (self.document.clone(), self.said.clone(), file_name(frame.app, "png"));
-        let plot = if frame.app.stage == StageView::Time {
-            "; the plot in it is as fine as on this screen"
-        } else {
-            ""
-        };
         let size = format!("{} × {}", canvas.width(), canvas.height());
         let made = Promise::new(&mut |done, failed| {
             if canvas.to_blob(&done).is_err() {
@@ -219,7 +220,7 @@ impl Capture {
             let text = match blob {
                 Some(blob) => {
                     save::blob(&document, &blob, &name);
-                    format!("{name} saved, {size} pixels{plot}")
+                    format!("{name} saved, {size} pixels")
                 }
                 None => "The browser could not make a picture of this size".to_owned(),
             };

@@ -25,6 +25,8 @@ pub(super) struct Composer<'a> {
     pub origin: (f64, f64),
     /// What stands for the canvas of the pages: the same, finer.
     pub pages: &'a HtmlCanvasElement,
+    /// The same for the plot of the time, if it is finer.
+    pub plot: Option<&'a HtmlCanvasElement>,
     /// Fills with their patterns.
     pub swatches: &'a HtmlCanvasElement,
     pub metrics: &'a Metrics,
@@ -97,7 +99,11 @@ impl Composer<'_> {
         match tag.as_str() {
             "CANVAS" => {
                 let own = element.dyn_ref::<HtmlCanvasElement>();
-                let image = if element.id() == "canvas" { Some(self.pages) } else { own };
+                let image = match element.id().as_str() {
+                    "canvas" => Some(self.pages),
+                    "time-canvas" => self.plot.or(own),
+                    _ => own,
+                };
                 if let Some(image) = image {
                     let _ = c.draw_image_with_html_canvas_element_and_dw_and_dh(image, x, y, w, h);
                 }

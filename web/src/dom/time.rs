@@ -21,7 +21,7 @@ use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::page::PageState;
 use pagescope_shared::timeline::Timeline;
 use wasm_bindgen::JsCast;
-use web_sys::{CanvasRenderingContext2d, Document, HtmlCanvasElement, HtmlElement, ImageData};
+use web_sys::{CanvasRenderingContext2d, Document, Element, HtmlCanvasElement, HtmlElement, ImageData};
 
 /// A row of the picture is so many pixels of the page high.
 const ROW: usize = 2;
@@ -87,6 +87,12 @@ impl Size {
         }
     }
 
+    /// Of an element, in pixels of the page.
+    fn of((width, height): (i32, i32), app: &App, ratio: f64) -> Self {
+        let n = |n: i32| usize::try_from(n).unwrap_or(0);
+        Self { width: n(width), height: n(height), ratio, large: app.stage == StageView::Time }
+    }
+
     /// In pixels of the device.
     fn device(self, n: usize) -> usize {
         usize::try_from(whole((float(u64::try_from(n).unwrap_or(0)) * self.ratio).round())).unwrap_or(0)
@@ -145,11 +151,8 @@ impl Time {
     }
 
     fn size(&self, app: &App) -> Size {
-        let n = |n: i32| usize::try_from(n).unwrap_or(0);
         let ratio = window().map_or(1.0, |w| w.device_pixel_ratio()).clamp(0.5, 4.0);
-        let (width, height) = self.extent.size();
-        let (width, height) = (n(width), n(height));
-        Size { width, height, ratio, large: app.stage == StageView::Time }
+        Size::of(self.extent.size(), app, ratio)
     }
 
     /// The colours stand in the style sheet, once for both themes.
@@ -159,20 +162,8 @@ impl Time {
         if self.look.is_some() && theme == self.theme {
             return;
         }
-        let Some(style) = window().ok().and_then(|w| w.get_computed_style(&root).ok().flatten()) else {
-            return;
-        };
-        let colour = |name: &str| -> Rgba {
-            let text = style.get_property_value(name).unwrap_or_default();
-            parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0])
-        };
-        self.look = Some(Look {
-            paper: colour("--paper"),
-            ink: colour("--ink"),
-            alarm: colour("--alarm"),
-            states: PageState::ALL.map(|state| colour(&format!("--state-{}", Fill::from(state).name()))),
-        });
-        self.theme = theme;
+        let Some(look) = look(&root) else { return };
+        (self.look, self.theme) = (Some(look), theme);
     }
 
     fn draw(&mut self, app: &App, timeline: &Timeline, size: Size) {
@@ -187,22 +178,11 @@ impl Time {
         }
         let Some(look) = &self.look else { return };
         let columns = Columns::new(&app.time, series, timeline.header().page_size.bytes());
-        let (width, heights) = (size.device(size.width).max(1), size.device_heights());
-        paint(&app.time, &columns, look, width, heights, &mut self.pixels);
-        let sizes = (u32::try_from(width).unwrap_or(1), u32::try_from(heights.sum()).unwrap_or(1));
-        if sizes.1 == 0 {
+        if size.heights().sum() == 0 {
             return;
         }
-        if (self.canvas.width(), self.canvas.height()) != sizes {
-            self.canvas.set_width(sizes.0);
-            self.canvas.set_height(sizes.1);
-        }
+        draw(&app.time, &columns, look, size, (&self.canvas, &self.context), &mut self.pixels);
         let _ = self.canvas.set_attribute("data-addresses", &size.heights().addresses.to_string());
-        let bytes = Uint8ClampedArray::new(&Uint32Array::from(self.pixels.as_slice()).buffer());
-        let image = ImageData::new_with_js_u8_clamped_array_and_sh(&bytes, sizes.0, sizes.1);
-        if let Ok(image) = image {
-            let _ = self.context.put_image_data(&image, 0.0, 0.0);
-        }
         let room = if size.large { 90 } else { 110 };
         let words = words(&app.time, timeline, &app.author, &columns, size.width / room);
         if words != self.words || self.drawn.as_ref().is_none_or(|drawn| drawn.2 != size) {
@@ -305,6 +285,65 @@ impl Time {
         }
         self.tip_shown = tip;
     }
+}
+
+/// Paints the picture onto a canvas.
+fn draw(
+    time: &crate::time::Time,
+    columns: &Columns,
+    look: &Look,
+    size: Size,
+    (canvas, context): (&HtmlCanvasElement, &CanvasRenderingContext2d),
+    pixels: &mut Vec<u32>,
+) {
+    let (width, heights) = (size.device(size.width).max(1), size.device_heights());
+    paint(time, columns, look, width, heights, pixels);
+    let sizes = (u32::try_from(width).unwrap_or(1), u32::try_from(heights.sum()).unwrap_or(1));
+    if (canvas.width(), canvas.height()) != sizes {
+        canvas.set_width(sizes.0);
+        canvas.set_height(sizes.1);
+    }
+    let bytes = Uint8ClampedArray::new(&Uint32Array::from(pixels.as_slice()).buffer());
+    if let Ok(image) = ImageData::new_with_js_u8_clamped_array_and_sh(&bytes, sizes.0, sizes.1) {
+        let _ = context.put_image_data(&image, 0.0, 0.0);
+    }
+}
+
+/// The plot once more, in so many pixels for one of the page: every one counted, where that does not take long.
+pub(super) fn plot(
+    document: &Document,
+    app: &App,
+    ratio: f64,
+    on: (&HtmlCanvasElement, &CanvasRenderingContext2d),
+) -> Option<()> {
+    let timeline = app.timeline.as_ref()?;
+    let element: HtmlElement = by_id(document, "time-plot").ok()?;
+    let size = Size::of((element.client_width(), element.client_height()), app, ratio);
+    let of = |time: &crate::time::Time| {
+        Columns::new(time, timeline.series().samples(), timeline.header().page_size.bytes())
+    };
+    let fine = app.time.finer(timeline, size.device(1));
+    let (time, columns) = match &fine {
+        Some(fine) => (fine, of(fine).on_axes_of(&of(&app.time))),
+        None => (&app.time, of(&app.time)),
+    };
+    draw(time, &columns, &look(&document.document_element()?)?, size, on, &mut Vec::new());
+    Some(())
+}
+
+/// The colours of the theme.
+fn look(root: &Element) -> Option<Look> {
+    let style = window().ok()?.get_computed_style(root).ok()??;
+    let colour = |name: &str| -> Rgba {
+        let text = style.get_property_value(name).unwrap_or_default();
+        parse_colour(&text).unwrap_or([0.5, 0.5, 0.5, 1.0])
+    };
+    Some(Look {
+        paper: colour("--paper"),
+        ink: colour("--ink"),
+        alarm: colour("--alarm"),
+        states: PageState::ALL.map(|state| colour(&format!("--state-{}", Fill::from(state).name()))),
+    })
 }
 
 /// Spreads an element over a part of the width, or hides it.

@@ -130,6 +130,17 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// On the axes of a coarser picture, whose words stand around both. Faults are counted by its columns.
+    pub fn on_axes_of(mut self, coarse: &Self) -> Self {
+        let (fine, wide) = (self.faults.len().max(1), coarse.faults.len());
+        let of = |x: usize| coarse.faults.get(x * wide / fine).copied().unwrap_or(0);
+        self.faults = (0..self.faults.len()).map(of).collect();
+        (self.most, self.most_faults) = (coarse.most, coarse.most_faults);
+        self
+    }
+}
+
 /// Calls with the place of each column on the axis, and with what is known of it.
 fn for_columns<'a>(time: &'a Time, mut each: impl FnMut(f64, Option<Found<'a>>)) {
     let count = super::scale::float(u64::try_from(time.columns()).unwrap_or(0)).max(1.0);
@@ -235,10 +246,8 @@ fn addresses(time: &Time, look: &Look, across: &[usize], height: usize, ground: 
     for_columns(time, |_, found| {
         each_cell(found.map(|f| f.cells().1), found.and_then(|f| f.rows()), |row, code| {
             let colour = colours(code, &marks);
-            cells.put(row, column, colour);
-            // A single event is two pixels wide, or it would not be seen from afar.
-            if column + 1 < columns {
-                cells.put(row, column + 1, colour);
+            for column in column..(column + time.event_columns()).min(columns) {
+                cells.put(row, column, colour);
             }
         });
         column += 1;

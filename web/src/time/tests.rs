@@ -2,7 +2,8 @@
 
 use super::fill::Fill;
 use super::fold::{Fold, Subject};
-use super::raster::{Mark, Raster, UNMAPPED};
+use super::paint::Columns;
+use super::raster::{Column, Mark, Raster, UNMAPPED};
 use super::scale::{Pace, Place, TimeScale, duration, float, ticks, time_text};
 use super::{Msg, Time};
 use pagescope_shared::addr::{Addr, PageSize, Range};
@@ -273,6 +274,27 @@ fn pixels_are_what_the_world_was() {
         }
     }
     assert!(seen > 300, "{seen}");
+}
+
+#[test]
+fn a_finer_picture_has_the_same_in_more_columns() {
+    let timeline = timeline(&trace(2));
+    let coarse = counted(&timeline, (100, 80));
+    let fine = coarse.finer(&timeline, 2).unwrap();
+    assert_eq!((fine.columns(), fine.is_exact(), fine.shown()), (200, true, coarse.shown()));
+    let faults = |time: &Time| -> Vec<u64> { time.counted().columns.iter().map(Column::faults).collect() };
+    let pairs: Vec<u64> = faults(&fine).chunks(2).map(|pair| pair.iter().sum()).collect();
+    let differ = pairs.iter().zip(faults(&coarse)).filter(|(pair, whole)| **pair != *whole).count();
+    // An event on the edge of two columns may fall on either side of it.
+    assert!(differ <= 4, "{differ} of 100 columns");
+    assert_eq!(pairs.iter().sum::<u64>(), faults(&coarse).iter().sum::<u64>());
+    let page = timeline.header().page_size.bytes();
+    let of = |time: &Time| Columns::new(time, timeline.series().samples(), page);
+    let (axes, on) = (of(&coarse), of(&fine).on_axes_of(&of(&coarse)));
+    assert_eq!((on.most, on.most_faults, on.memory.len()), (axes.most, axes.most_faults, 200));
+    assert_eq!(on.faults.iter().step_by(2).copied().collect::<Vec<_>>(), axes.faults);
+    // Before all of it has been counted there is none.
+    assert!(Time::default().finer(&timeline, 2).is_none());
 }
 
 /// A mapping that came and went within one column is seen in it, and in no other.

@@ -1,6 +1,6 @@
 //! Videos: the middle of the page, drawn whenever it changes, as the browser records it.
 
-use super::{Capture, canvas};
+use super::{Capture, canvas_of};
 use crate::app::App;
 use crate::capture::webm::Index;
 use crate::capture::{clock, file_name};
@@ -82,7 +82,7 @@ impl Capture {
         }
         let (kind, ending) =
             TYPES.iter().find(|(kind, _)| MediaRecorder::is_type_supported(kind)).ok_or(MISSING)?;
-        let (canvas, context) = canvas(&self.document, false).ok_or(REFUSED)?;
+        let (canvas, context) = canvas_of(&self.document, false).ok_or(REFUSED)?;
         let letters = self.letters();
         let rect = self.root(frame.app.stage).ok_or(REFUSED)?.get_bounding_client_rect();
         let ratio = window.device_pixel_ratio().clamp(1.0, 2.0);
