@@ -87,6 +87,7 @@ async fn picture_and_video(b: &Browser) -> Outcome {
     let video = b.downloaded("hello #1-13.webm").await;
     assert_eq!(&video[..4], b"\x1aE\xdf\xa3", "it is no WebM");
     assert!(video.len() > 3000, "{} bytes", video.len());
+    assert!(video.windows(3).any(|bytes| bytes == b"\x44\x89\x88"), "it does not say how long it is");
     let hidden = b.script("return document.getElementById('recording').hidden", json!([])).await?;
     assert_eq!(hidden, json!(true), "the sign is gone");
     Ok(())
