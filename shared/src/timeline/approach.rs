@@ -56,7 +56,7 @@ impl Timeline {
                 None => Approach::Waits,
             },
             Start::Keyframe => {
-                let Some(Keyframe { position, world, change }) = self.keyframes.before(to) else {
+                let Some(Keyframe { position, world, change, .. }) = self.keyframes.before(to) else {
                     return Approach::Waits;
                 };
                 let (world, change) = (world.clone(), change.clone());
@@ -79,6 +79,11 @@ impl Timeline {
                 None => Approach::Waits,
             },
         }
+    }
+
+    /// How far [`Self::approach`] has come, while it is on the way.
+    pub fn on_the_way(&self) -> Option<usize> {
+        self.way.as_ref().map(|way| way.position)
     }
 
     /// The world at another position; this moment stays. `None` when bytes have to come first, or when about `most` events
