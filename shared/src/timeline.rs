@@ -68,7 +68,7 @@ fn cost(event: &Event, world: &World) -> usize {
     match &event.kind {
         EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) => {
             let mappings = world.space(event.pid).map_or(0, |space| space.totals().mappings);
-            usize::try_from(mappings).unwrap_or(usize::MAX).saturating_mul(16).saturating_add(1)
+            usize::try_from(mappings).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(1)
         }
         EventKind::Observed(observed) => observed.runs.len().saturating_add(1),
         EventKind::Snapshot(snapshot) => {

@@ -96,7 +96,8 @@ pub struct App {
     pub events: Events,
     /// A search for the next event of a kind, while it goes on.
     pub pursuit: Option<Pursuit>,
-    /// How many events the last slice of work has looked at.
+    /// How many events the last slice of work has looked at: fewer than it was given where some are costly, or are not
+    /// here.
     pub worked: usize,
     /// Something to say that changes nothing.
     pub notice: String,

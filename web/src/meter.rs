@@ -12,12 +12,16 @@ const WORK_MS: (f64, f64) = (2.0, 12.0);
 const SLICE_MS: f64 = 1.5;
 /// No more slices in a frame: some clocks stand still for a tenth of a second.
 const SLICES: u32 = 12;
+/// The longest slice that is reckoned with: one that took longer was held up by something else.
+const LONGEST_MS: f64 = 4.0;
 
 /// The last frames: what actions, panels and pictures took, in milliseconds.
 #[derive(Debug, Default)]
 pub struct Meter {
     frames: std::collections::VecDeque<[f64; 3]>,
     slice: Option<f64>,
+    /// What the longest of the last slices took: some have to unpack what they look at.
+    longest: f64,
 }
 
 impl Meter {
@@ -39,8 +43,9 @@ impl Meter {
             let (events, more) = slice(self.slice());
             let then = std::mem::replace(&mut now, clock());
             self.worked(now - then, events);
-            // The next one may take as long as this one.
-            if !more || now - begun + (now - then) > room {
+            // The next one may take as long as any.
+            self.longest = (now - then).max(self.longest * 0.9).min(LONGEST_MS);
+            if !more || now - begun + self.longest > room {
                 break;
             }
         }
@@ -117,9 +122,21 @@ mod tests {
         };
         check(1.0, 2.0, 6);
         check(5.0, 2.0, 4);
+        check(5.0, 1.0, 8);
         check(50.0, 2.0, 1);
         check(0.0, 30.0, 1);
         check(0.0, 0.0, 12);
+        let mut meter = Meter::default();
+        let mut took = [4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0].into_iter();
+        meter.work(
+            3.0,
+            || NOW.get(),
+            |events| {
+                NOW.set(NOW.get() + took.next().unwrap());
+                (events, true)
+            },
+        );
+        assert_eq!(took.len(), 3, "there is room for another long one");
         let mut slices = 0;
         Meter::default().work(
             0.0,

@@ -218,10 +218,10 @@ impl Time {
         MadeFor { trace, pace: self.pace, size: (self.columns, self.rows), known, alive }
     }
 
-    /// Counts: about so many events.
-    pub fn work(&mut self, timeline: &Timeline, trace: u64, events: usize) {
+    /// Counts: about so many events. Returns how many it were.
+    pub fn work(&mut self, timeline: &Timeline, trace: u64, events: usize) -> usize {
         if !self.has_work(timeline, trace) {
-            return;
+            return 0;
         }
         let wanted = self.wanted(timeline, trace);
         if self.made_for.as_ref() != Some(&wanted) {
@@ -229,7 +229,7 @@ impl Time {
             self.lay_out(timeline, wanted);
         }
         if timeline.explored() < timeline.end() || self.whole_serves() {
-            return;
+            return 0;
         }
         let window = self.shown();
         if self.fill.as_ref().is_none_or(|fill| fill.raster.window != window) {
@@ -237,8 +237,8 @@ impl Time {
             self.painted = 0;
             self.fill = Some(Fill::new(timeline, &self.scale, &self.fold, window, self.columns));
         }
-        let Some(fill) = &mut self.fill else { return };
-        fill.advance(timeline, events);
+        let Some(fill) = &mut self.fill else { return 0 };
+        let counted = fill.advance(timeline, events);
         // Not every slice is worth a new picture.
         if fill.is_done() || fill.raster.done >= self.painted + self.columns / 32 {
             (self.painted, self.version) = (fill.raster.done, self.version + 1);
@@ -250,6 +250,7 @@ impl Time {
             (self.whole, self.whole_is_exact) = (Sketch::new(fill.raster, fill.fold), true);
             self.last = None;
         }
+        counted
     }
 
     /// The same picture with so many columns for one of it, counted at once; none where that would take long.

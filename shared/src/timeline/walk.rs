@@ -1,6 +1,6 @@
 //! A second way through a trace, beside the moment that is shown: for pictures of a part of it.
 
-use super::{Moment, Timeline};
+use super::{Moment, Timeline, cost};
 use crate::event::Event;
 use crate::model::Change;
 use crate::world::World;
@@ -50,16 +50,21 @@ impl Timeline {
         self.store.block_of(walk.0.position).is_some_and(|block| self.store.has_block(block))
     }
 
-    /// Goes on by at most `events`, not past the position `until`, and tells each.
+    /// Goes on by at most `events`, fewer where some are costly, not past the position `until`, and tells each.
     pub fn walk(&self, walk: &mut Walk, until: usize, events: usize, each: &mut dyn FnMut(&Passed<'_>)) {
-        let until = until.min(self.end()).min(walk.0.position.saturating_add(events));
-        while walk.0.position < until {
+        let until = until.min(self.end());
+        let mut left = events;
+        while walk.0.position < until && left > 0 {
             let Some(index) = self.store.block_of(walk.0.position) else { return };
             let Some(block) = self.store.block(index) else { return };
             let first = self.store.block_start(index);
             let from = walk.0.position.saturating_sub(first);
             let part = block.get(from..block.len().min(until - first)).unwrap_or_default();
             for event in part {
+                if left == 0 {
+                    break;
+                }
+                left = left.saturating_sub(cost(event, &walk.0.world));
                 walk.0.world.apply(event, &mut walk.0.change);
                 let Moment { position, world, change } = &walk.0;
                 each(&Passed { position: *position, event, change, world });

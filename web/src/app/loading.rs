@@ -274,18 +274,23 @@ impl App {
         self.worked = amount;
         let explores = self.can_explore();
         if matches!(self.load.job.as_ref().map(|job| &job.state), Some(Came::Pieces(o)) if o.has_work()) {
-            self.open_on(amount.saturating_mul(BYTES_AN_EVENT));
+            self.worked = if self.open_on(amount.saturating_mul(BYTES_AN_EVENT)) { amount } else { 0 };
         } else if self.goal_is_near {
+            let come = |app: &Self| app.timeline.as_ref().and_then(Timeline::on_the_way).unwrap_or(0);
+            let before = come(self);
             self.approach_goal(amount);
+            self.worked = come(self).saturating_sub(before);
         } else if self.has_author_work() {
             self.author_work(amount);
         } else if self.seeks() {
             self.seek_on(amount);
         } else if let Some(timeline) = &mut self.timeline {
+            let before = timeline.explored();
             if explores {
                 timeline.explore(amount);
             }
-            self.time.work(timeline, self.trace, amount);
+            let walked = self.time.work(timeline, self.trace, amount);
+            self.worked = if explores { timeline.explored() - before } else { walked };
             // What the panels say of a trace need not follow at every frame.
             let told = timeline.explored().saturating_mul(32) / timeline.end().max(1);
             self.revision += u64::from(told != self.told);

@@ -108,9 +108,9 @@ impl Fill {
         !self.is_done() && self.walk.as_ref().is_some_and(comes)
     }
 
-    /// Goes through about so many events more.
-    pub fn advance(&mut self, timeline: &Timeline, events: usize) {
-        let Some(mut walk) = self.walk.take().filter(|_| !self.is_done()) else { return };
+    /// Goes through about so many events more. Returns how many it were.
+    pub fn advance(&mut self, timeline: &Timeline, events: usize) -> usize {
+        let Some(mut walk) = self.walk.take().filter(|_| !self.is_done()) else { return 0 };
         let before = walk.position();
         timeline.walk(&mut walk, self.until, events, &mut |passed| self.take(passed));
         if walk.position() >= self.until {
@@ -118,7 +118,9 @@ impl Fill {
         } else {
             self.stuck = walk.position() == before && events > 0;
         }
+        let counted = walk.position() - before;
         self.walk = Some(walk);
+        counted
     }
 
     fn take(&mut self, passed: &Passed<'_>) {

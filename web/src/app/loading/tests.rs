@@ -188,3 +188,33 @@ fn addresses_lead_to_moments_and_back() {
     app.update(crate::msg::Msg::Address(Address::parse("", "#trace=y.pscope")));
     assert_eq!(app.load.wish().map(|(_, from, _)| from.clone()), Some(url("y.pscope")));
 }
+
+#[test]
+fn a_slice_that_a_costly_event_ends_is_told_as_what_it_was() {
+    let mut trace = trace::read(HELLO).unwrap();
+    let map = trace.events.iter().find(|event| matches!(event.kind, EventKind::Map(_))).unwrap().clone();
+    trace.header.lesson = None;
+    trace.events = (0..8000u64)
+        .map(|seq| {
+            let mut event = Event { seq, time_ns: seq, ..map.clone() };
+            if let EventKind::Map(map) = &mut event.kind {
+                map.range = Range::from_len(Addr((1 << 40) + (seq << 16)), 4096).unwrap();
+            }
+            if seq == 2000 {
+                let memory = pagescope_shared::event::ForkMemory::Copied;
+                event.kind = EventKind::Fork(pagescope_shared::event::Fork { child: event.pid + 1, memory });
+            }
+            event
+        })
+        .collect();
+    let mut app = App::default();
+    app.show_trace(Store::from_trace(&trace), "long", false);
+    let explored = |app: &App| app.timeline.as_ref().unwrap().explored();
+    assert!(explored(&app) < 2000);
+    // Its length would grow by the time that it did not take.
+    let before = explored(&app);
+    app.update(crate::msg::Msg::Work(3000));
+    assert_eq!((explored(&app), app.worked), (2001, 2001 - before));
+    app.update(crate::msg::Msg::Work(3000));
+    assert_eq!((explored(&app), app.worked), (5001, 3000));
+}
