@@ -62,6 +62,11 @@ impl Queue {
     }
 }
 
+/// What panels take, in milliseconds, when a moment has been reached.
+const PANELS_MS: f64 = 3.0;
+/// What messages and panels may take, in milliseconds, for the pictures to be drawn in the same frame.
+const LATE_MS: f64 = 9.0;
+
 /// The owner of everything.
 struct Page {
     app: App,
@@ -76,6 +81,8 @@ struct Page {
     meter: Meter,
     meter_element: HtmlElement,
     last_frame: Option<f64>,
+    /// The pictures have been left to this frame.
+    late: bool,
     /// The trace that was shown last, and whether all of it had been gone through.
     marked: (u64, bool),
     _listeners: Vec<Listener>,
@@ -131,6 +138,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
         meter: Meter::default(),
         meter_element: by_id(&document, "meter")?,
         last_frame: None,
+        late: false,
         marked: (0, false),
         _listeners: listeners,
     };
@@ -153,7 +161,7 @@ pub(super) fn start(elements: Elements) -> Result<(), String> {
 }
 
 impl Page {
-    /// Says whether work was done at its end.
+    /// Says whether there is something to show that it has not shown.
     fn frame(&mut self, now: f64, waiting: VecDeque<Msg>) -> bool {
         let begun = clock();
         let was_moving = self.app.is_moving();
@@ -165,7 +173,7 @@ impl Page {
         }
         // What somebody waits for is shown in this frame, if it is near.
         if self.app.approaches() {
-            self.work(clock() - begun, App::approaches);
+            self.work(clock() - begun + PANELS_MS, App::approaches);
         }
         let elapsed = self.last_frame.map_or(0.0, |last| now - last);
         self.last_frame = Some(now);
@@ -182,19 +190,25 @@ impl Page {
             part.show(&frame);
         }
         let written = clock();
-        for part in &mut self.pictures {
-            part.show(&frame);
+        // What has taken long is shown in two frames: the pictures come a moment later, and no frame is very long.
+        self.late = !self.late && written - begun > LATE_MS;
+        if !self.late {
+            for part in &mut self.pictures {
+                part.show(&frame);
+            }
         }
         let drawn = clock();
-        let works = self.app.has_work();
+        let works = !self.late && self.app.has_work();
         if works {
             self.work(drawn - begun, App::has_work);
         }
         self.loader.fetch(&self.app);
-        self.mark();
+        if !self.late {
+            self.mark();
+        }
         self.meter.frame([acted - begun, written - acted, drawn - written]);
         self.show_meter();
-        works
+        works || self.late
     }
 
     /// Work for as long as there is some, and room in the frame.
