@@ -330,6 +330,16 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // A test that failed has not closed it, and without its driver Chromium would stay for ever.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            let (session, port) = (&self.session, self.port);
+            let _ = write!(
+                stream,
+                "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+            );
+            let _ = BufReader::new(stream).read_line(&mut String::new());
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
