@@ -222,7 +222,7 @@ fn every_fault_is_counted_at_every_scale() {
             assert!(time.is_exact());
             let sum = |time: &Time| -> (u64, u64) {
                 let raster = time.counted();
-                let faults = raster.columns.iter().map(super::raster::Column::faults).sum();
+                let faults = raster.columns.iter().map(Column::faults).sum();
                 (faults, raster.columns.iter().map(|c| c.events).sum())
             };
             assert_eq!(sum(&time), (64 * 3, 65 * 3), "{room:?} {pace:?}");
@@ -242,7 +242,7 @@ fn every_fault_is_counted_at_every_scale() {
                 })
                 .count();
             let raster = time.counted();
-            let faults: u64 = raster.columns.iter().map(super::raster::Column::faults).sum();
+            let faults: u64 = raster.columns.iter().map(Column::faults).sum();
             assert_eq!(faults, u64::try_from(expected).unwrap(), "{room:?} {pace:?}");
         }
     }
@@ -342,7 +342,7 @@ fn what_a_trace_says_in_short_loses_no_fault() {
         let fold = Fold::new(subjects, PageSize::FOUR_KIB, 50);
         for columns in [7, 100, 1000] {
             let raster = Raster::from_density(timeline.store().density(), &scale, &fold, columns);
-            let faults: u64 = raster.columns.iter().map(super::raster::Column::faults).sum();
+            let faults: u64 = raster.columns.iter().map(Column::faults).sum();
             let events: u64 = raster.columns.iter().map(|c| c.events).sum();
             assert_eq!((faults, events), (64 * 3, 65 * 3), "{pace:?} {columns}");
             assert!(raster.shade.iter().any(|s| *s != UNMAPPED));
