@@ -1,7 +1,8 @@
-//! Chromium and its driver: only the tests need them.
+//! Chromium and its driver: only the tests need them. And others, when they are asked for.
 
 use crate::paths;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -19,6 +20,37 @@ pub(crate) const FLAGS: [&str; 6] = [
     "disable-component-update",
     "disable-sync",
 ];
+
+/// Another browser that the page can be tested in. Setup brings none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Other {
+    /// Firefox, by geckodriver
+    Firefox,
+    /// WebKitGTK, by WebKitWebDriver
+    Webkit,
+}
+
+impl Other {
+    /// As the tests call it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// What must be on PATH; the packages are Debian's.
+    pub(crate) fn require(self) -> Result<()> {
+        let needs = match self {
+            Other::Firefox => {
+                &[("firefox", "apt-get install firefox-esr"), ("geckodriver", "cargo install geckodriver")][..]
+            }
+            Other::Webkit => &[("WebKitWebDriver", "apt-get install webkit2gtk-driver")],
+        };
+        for (program, brings) in needs.iter().chain(&[("xvfb-run", "apt-get install xvfb")]) {
+            paths::find_program(&[*program])
+                .with_context(|| format!("no {program} on PATH; this brings it: {brings}"))?;
+        }
+        Ok(())
+    }
+}
 
 /// A browser that can be driven.
 pub(crate) struct Browser {

@@ -91,6 +91,9 @@ enum Command {
         /// Run one stage only
         #[arg(long, value_name = "STAGE")]
         only: Option<test::Stage>,
+        /// Only the tests of the page, in this browser, which has to be there
+        #[arg(long, conflicts_with = "only")]
+        browser: Option<browser::Other>,
     },
     /// Hold the model to the running kernel: random sequences of real calls, compared after every one
     FuzzKernel {
@@ -168,7 +171,8 @@ fn run(command: Command) -> Result<()> {
             let options = demo::Demo { once, port, no_browser };
             demo::demo(&options, wasm.fallback)
         }
-        Command::Test { wasm, only } => test::test(only, wasm.fallback),
+        Command::Test { wasm, browser: Some(browser), .. } => test::in_browser(browser, wasm.fallback),
+        Command::Test { wasm, only, .. } => test::test(only, wasm.fallback),
         Command::FuzzKernel { sequences, seed, out } => {
             let mut cmd = run::cargo();
             cmd.args(["run", "--locked", "--release", "-p", "pagescope", "--features", "oracle", "--"])

@@ -106,6 +106,22 @@ pub(crate) fn test(only: Option<Stage>, fallback: bool) -> Result<()> {
     Ok(())
 }
 
+/// The page's tests in a browser that is not part of the gate.
+pub(crate) fn in_browser(other: browser::Other, fallback: bool) -> Result<()> {
+    other.require()?;
+    setup::setup(Scope::Page, fallback)?;
+    page::build(wasm::require(fallback)?)?;
+    // WebKit cannot run without a display, and Firefox without one has other letters, and pixels between pixels.
+    let mut cmd = run::command("xvfb-run");
+    cmd.args(["-a", "-s", "-screen 0 2200x1300x24", "cargo"]);
+    cmd.args(["test", "--locked", "-p", "pagescope", "--features", "page,oracle", "--test", "browser"])
+        .env("PAGESCOPE_BROWSER", other.name());
+    if let Some(dist) = reveal::locate() {
+        cmd.env("PAGESCOPE_REVEAL", dist);
+    }
+    run::run(&mut cmd)
+}
+
 /// A stage with what it stands on.
 fn plan(stage: Stage) -> Vec<Stage> {
     if stage.needs_page() { vec![Stage::Page, stage] } else { vec![stage] }

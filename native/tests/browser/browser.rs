@@ -1,5 +1,6 @@
-//! The programs that the test drives: the tool, chromedriver, Chromium.
+//! The programs that the test drives: the tool, and a browser.
 
+use crate::driver::{self, Kind};
 use crate::picture::Rect;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
@@ -8,7 +9,8 @@ use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,43 +83,23 @@ pub(crate) struct State {
 }
 
 pub(crate) struct Browser {
+    pub(crate) kind: Kind,
     driver: Child,
     port: u16,
     session: String,
     client: Client,
     profile: TempDir,
-}
-
-fn program(variable: &str, name: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| name.into(), Into::into)
+    /// How many errors on the console were told.
+    told: Cell<usize>,
 }
 
 impl Browser {
-    pub(crate) async fn start(more: &[&str]) -> Self {
+    pub(crate) async fn start(network: bool) -> Self {
+        let kind = Kind::chosen();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new(program("PAGESCOPE_CHROMEDRIVER", "chromedriver"))
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts: `cargo xtask setup` installs it");
         let profile = TempDir::new().unwrap();
-        let mut args = vec![format!("--user-data-dir={}", profile.path().display())];
-        let flags = "--headless --no-sandbox --enable-unsafe-swiftshader --disable-quic --no-first-run \
-             --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
-             --disable-dev-shm-usage --force-device-scale-factor=1";
-        args.extend(flags.split_whitespace().chain(more.iter().copied()).map(str::to_owned));
-        let downloads = profile.path().join("downloads");
-        let preferences = json!({
-            "download.default_directory": downloads,
-            "profile.default_content_setting_values.automatic_downloads": 1,
-        });
-        let mut options = json!({ "args": args, "prefs": preferences });
-        if let Some(chrome) = std::env::var_os("PAGESCOPE_CHROME") {
-            options["binary"] = json!(chrome.to_string_lossy());
-        }
-        let capabilities =
-            json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+        let driver = kind.driver(port, profile.path());
+        let capabilities = kind.capabilities(profile.path(), network);
         let Value::Object(capabilities) = capabilities else { unreachable!() };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
@@ -130,7 +112,7 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         let session = client.session_id().await.unwrap().expect("a session");
-        Self { driver, port, session, client, profile }
+        Self { kind, driver, port, session, client, profile, told: Cell::default() }
     }
 
     pub(crate) async fn stop(mut self) {
@@ -163,7 +145,9 @@ impl Browser {
     }
 
     pub(crate) async fn text(&self, id: &str) -> Result<String, CmdError> {
-        self.client.find(Locator::Id(id)).await?.text().await
+        // The drivers' own command for it differs in lines and in what is cut off.
+        let text = self.script("return document.getElementById(arguments[0]).innerText", json!([id])).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     pub(crate) async fn find(&self, what: Locator<'_>) -> Result<Element, CmdError> {
@@ -254,10 +238,10 @@ impl Browser {
 
     /// A file that the page has given to the person.
     pub(crate) async fn downloaded(&self, name: &str) -> Vec<u8> {
-        let (folder, start) = (self.profile.path().join("downloads"), Instant::now());
+        let (folder, start) = (driver::downloads(self.profile.path()), Instant::now());
         loop {
-            // It has its name when it is whole.
-            if let Ok(bytes) = std::fs::read(folder.join(name)) {
+            // It has its name when it is whole; until then there may be an empty file.
+            if let Some(bytes) = std::fs::read(folder.join(name)).ok().filter(|bytes| !bytes.is_empty()) {
                 return bytes;
             }
             let there = || {
@@ -270,7 +254,13 @@ impl Browser {
 
     /// Types into what has the focus, in place of what is there.
     pub(crate) async fn type_text(&self, text: &str) -> Result<(), CmdError> {
-        let all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
+        // chromedriver lets go of what a script has selected, geckodriver does not let go of a key.
+        let all = if self.kind == Kind::Chromium {
+            format!("{}a{}", char::from(Key::Control), char::from(Key::Null))
+        } else {
+            self.script("document.activeElement.select()", json!([])).await?;
+            String::new()
+        };
         self.client.active_element().await?.send_keys(&format!("{all}{text}")).await
     }
 
@@ -295,42 +285,19 @@ impl Browser {
         Ok(())
     }
 
-    /// Errors on the console, by chromedriver's own log command, which the WebDriver standard lacks.
-    pub(crate) fn console_errors(&self) -> Vec<String> {
-        let body = r#"{"type":"browser"}"#;
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(
-            stream,
-            "POST /session/{}/se/log HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            self.session, self.port, body.len()
-        )
-        .unwrap();
-        // The connection stays open after the answer: its length says where it ends.
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let mut answer = BufReader::new(stream);
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            answer.read_line(&mut line).unwrap();
-            match line.trim_end().to_ascii_lowercase().split_once(':') {
-                Some(("content-length", n)) => length = n.trim().parse().unwrap(),
-                Some(_) => {}
-                None if line.trim_end().is_empty() => break,
-                None => {}
-            }
-        }
-        let mut json = vec![0; length];
-        answer.read_exact(&mut json).unwrap();
-        let log: Value = serde_json::from_slice(&json).expect("a log");
-        let entries = log["value"].as_array().cloned().unwrap_or_default();
-        let errors = entries.into_iter().filter(|e| e["level"] == "SEVERE");
-        errors.map(|e| e["message"].to_string()).collect()
+    /// Errors on the console that were not told yet; `None` where that is not known.
+    pub(crate) fn console_errors(&self) -> Option<Vec<String>> {
+        let all = self.kind.console_errors(self.profile.path(), self.port, &self.session)?;
+        // A log is read once, a file from its beginning.
+        let told = if self.kind == Kind::Chromium { 0 } else { self.told.get() };
+        self.told.set(all.len());
+        Some(all.into_iter().skip(told).collect())
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A test that failed has not closed it, and without its driver Chromium would stay for ever.
+        // A test that failed has not closed it, and without its driver the browser would stay for ever.
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
             let (session, port) = (&self.session, self.port);

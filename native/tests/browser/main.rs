@@ -1,7 +1,7 @@
-//! The page in a real Chromium, served by the real tool, on a trace that the real kernel made.
+//! The page in a real browser, served by the real tool, on a trace that the real kernel made.
 //!
-//! Screenshots go to `target/e2e/`. `cargo xtask test` sets PAGESCOPE_CHROME and
-//! PAGESCOPE_CHROMEDRIVER; without them the programs of those names on PATH are taken.
+//! Screenshots go to `target/e2e/`. `cargo xtask test` sets PAGESCOPE_CHROME and PAGESCOPE_CHROMEDRIVER; without them the
+//! programs of those names on PATH are taken. PAGESCOPE_BROWSER names another browser: `firefox` or `webkit`.
 
 // Tests fail by panicking; clippy knows that of `#[test]` functions only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -10,6 +10,7 @@ mod alone;
 mod author;
 mod browser;
 mod deck;
+mod driver;
 mod hostile;
 mod long;
 mod panels;
@@ -41,15 +42,14 @@ const UNTOUCHED: [u8; 3] = hex("62656b");
 /// One browser for all: starting one costs more than the checks.
 #[tokio::test]
 async fn the_page_shows_what_the_kernel_did() {
-    let browser = Browser::start(&[]).await;
+    let browser = Browser::start(true).await;
     let served = Served::hello();
     end(browser, async |browser: &Browser| checks(browser, &served).await).await;
 }
 
 #[tokio::test]
 async fn what_stands_alone_needs_no_network() {
-    let no_network = ["--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>"];
-    end(Browser::start(&no_network).await, async |browser: &Browser| {
+    end(Browser::start(false).await, async |browser: &Browser| {
         alone::one_file_without_a_network(browser).await?;
         deck::a_deck_with_frames(browser).await
     })
@@ -62,7 +62,7 @@ async fn end(browser: Browser, checks: impl AsyncFnOnce(&Browser) -> Outcome) {
     let log = browser.console_errors();
     browser.stop().await;
     outcome.expect("the browser checks take too long").expect("a command of the browser failed");
-    assert_eq!(log, Vec::<String>::new(), "errors on the console");
+    assert_eq!(log.unwrap_or_default(), Vec::<String>::new(), "errors on the console");
 }
 
 type Outcome = Result<(), fantoccini::error::CmdError>;

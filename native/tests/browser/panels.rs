@@ -72,6 +72,7 @@ pub(crate) async fn they_say_what_was_recorded(b: &Browser, served: &Served) -> 
         )
     };
     b.script(&open("k"), json!([])).await?;
+    wait(b, "the palette", "return document.getElementById('overlay').open", 3000).await?;
     b.find(Locator::Id("overlay-text")).await?.send_keys("dark").await?;
     says(b, "overlay-list", &["Light or dark"]).await?;
     b.key("Escape").await?;

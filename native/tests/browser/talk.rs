@@ -19,11 +19,11 @@ async fn until(b: &Browser, what: &str, script: &str, wanted: Value) -> Outcome 
 }
 
 async fn says(b: &Browser, id: &str, text: &str) -> Outcome {
-    until(b, id, &format!("document.getElementById('{id}').textContent"), json!(text)).await
+    until(b, id, &format!("document.getElementById('{id}')?.textContent"), json!(text)).await
 }
 
 async fn hidden(b: &Browser, id: &str, is: bool) -> Outcome {
-    until(b, id, &format!("document.getElementById('{id}').hidden"), json!(is)).await
+    until(b, id, &format!("document.getElementById('{id}')?.hidden"), json!(is)).await
 }
 
 pub(crate) async fn from_the_first_step_to_the_last(b: &Browser, served: &Served) -> Outcome {
