@@ -1,9 +1,10 @@
 //! The camera: an address whose row stands at a height, and a zoom. So it keeps its place while the document changes
 //! above it.
 
-use super::doc::{Doc, measure};
+use super::doc::{Doc, Place, measure};
 use super::level::{FARTHEST, whole};
-use super::{Aim, FLIGHT_MS, Mode, Pages, ZOOM_MS, mapped_in};
+use super::places::mapped_in;
+use super::{Aim, FLIGHT_MS, Mode, Pages, ZOOM_MS};
 use crate::number::exp2;
 use pagescope_shared::addr::{Addr, Range};
 use pagescope_shared::model::AddressSpace;
@@ -173,7 +174,7 @@ impl Pages {
 
     fn row_at(&self, y: f64) -> Option<(u64, u64)> {
         let cell = self.doc.at(self.offset() + y, self.scale().row)?;
-        let super::Place::Row(index, row) = cell else { return None };
+        let Place::Row(index, row) = cell else { return None };
         let section = self.doc.sections.get(index)?;
         let (low, bits) = (row << self.doc.row_bits, self.doc.row_bits);
         Some((low.max(section.start), (low | ((1 << bits) - 1)).min(section.last)))

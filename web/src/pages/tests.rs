@@ -1,6 +1,6 @@
 use super::doc::Visible;
 use super::grid::{CHANGED, EDGES, Grid, INFERRED, MIXED};
-use super::level::FARTHEST;
+use super::level::{FARTHEST, whole};
 use super::picture::{Marks, Painter};
 use super::*;
 use crate::palette::Fill;
