@@ -17,6 +17,7 @@ mod panels;
 mod picture;
 mod talk;
 mod time;
+mod walk;
 mod zoom;
 
 use browser::{Browser, Served};
@@ -79,6 +80,7 @@ async fn checks(b: &Browser, served: &Served) -> Outcome {
     markup_in_a_trace_is_text(b).await?;
     talk::from_the_first_step_to_the_last(b, served).await?;
     time::the_whole_trace_in_one_picture(b, served).await?;
+    walk::by_four_levels_by_five_and_to_a_huge_page(b, served).await?;
     panels::they_say_what_was_recorded(b, served).await?;
     canvas_2d_shows_the_same(b, served).await?;
     author::a_talk_is_made_and_taken_along(b, served).await?;

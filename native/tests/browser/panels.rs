@@ -58,12 +58,6 @@ pub(crate) async fn they_say_what_was_recorded(b: &Browser, served: &Served) -> 
     b.key("8").await?;
     says(b, "trace", &["a lesson, performed for real", "page faults", "memory calls"]).await?;
 
-    // One address through the tables: page number 2^20 is entry 4 of the third table, and nothing but zeroes.
-    b.key("2").await?;
-    says(b, "walk", &["The walk to 0x100000000", "PGD", "000000100"]).await?;
-    b.picture("walk").await?;
-    b.key("1").await?;
-
     // Everything has a name and can be found by it.
     let open = |key: &str| {
         format!(
