@@ -79,12 +79,15 @@ pub(crate) async fn from_all_pages_to_one(b: &Browser, served: &Served) -> Outco
     let begun = Instant::now();
     // On a busy machine the picture comes later than the words.
     let (closer, large) = loop {
-        let (closer, large) = lowest(b).await?;
-        let is = Picture::of(&b.screenshot().await?).at(closer.0, closer.1);
-        if near(is, PRIVATE) {
-            break (closer, large);
+        let ((x, y), large) = lowest(b).await?;
+        let picture = Picture::of(&b.screenshot().await?);
+        // It may be cut off by the lower edge, so that its middle is not where it would be: what is looked for is its colour.
+        let mut ys =
+            std::iter::successors(Some(y + large / 2.0), |y| Some(y - 1.0)).take_while(|at| *at > y - large);
+        if let Some(y) = ys.find(|at| (0..4).all(|by| near(picture.at(x, at - f64::from(by)), PRIVATE))) {
+            break ((x, y - 2.0), large);
         }
-        assert!(begun.elapsed() < Duration::from_secs(5), "its cell says so: {is:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "its cell says so: {:?}", picture.at(x, y));
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert!(large >= small * 1.5, "{small} {large}");
