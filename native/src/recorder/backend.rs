@@ -66,7 +66,7 @@ impl Chosen {
 
     /// Whether the program is stopped at its calls.
     pub(super) fn stops(&self) -> bool {
-        !matches!(self.source, Source::Calls(_))
+        !self.source.tells_calls()
     }
 
     /// Whether page faults are told one by one.

@@ -94,7 +94,7 @@ impl Session {
 
     /// Whether calls come from the rings.
     pub(super) fn tells_calls(&self) -> bool {
-        matches!(self.source, Source::Calls(_))
+        self.source.tells_calls()
     }
 
     pub(super) fn page_size(&self) -> PageSize {

@@ -35,7 +35,7 @@ impl Calls {
 
 impl Source {
     /// Whether calls are told by the kernel, and do not stop the program.
-    pub(super) fn sees_calls(&self) -> bool {
+    pub(super) fn tells_calls(&self) -> bool {
         matches!(self, Self::Calls(_))
     }
 

@@ -45,7 +45,7 @@ impl Session {
         stands: bool,
     ) -> Result<()> {
         // It seldom does that while a few mappings are looked at, always while all of them are.
-        let most = if stands || !self.source.sees_calls() { usize::MAX } else { SOME };
+        let most = if stands || !self.tells_calls() { usize::MAX } else { SOME };
         let mut left = Some(within);
         let mut tries = 0;
         while let Some(rest) = left {
@@ -58,7 +58,7 @@ impl Session {
                 continue;
             }
             tries += 1;
-            if tries > MOST_TRIES || !self.source.sees_calls() || self.is_full() {
+            if tries > MOST_TRIES || !self.tells_calls() || self.is_full() {
                 return Ok(());
             }
             self.settle(&HashMap::new(), Stands::Nobody, &mut |_| {})?;
